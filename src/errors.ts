@@ -1,0 +1,112 @@
+/** Exit statuses a script may branch on (CONTRACTS: exit status). */
+export const EXIT_STATUS = {
+  bug: 1,
+  usage: 2,
+  input: 3,
+  refused: 4,
+  incomplete: 5,
+  corrupt: 6,
+  device: 7,
+  registry: 8,
+  sitesFailed: 9,
+} as const;
+
+export type ExitKind = keyof typeof EXIT_STATUS;
+
+/** Every error edgefab throws on purpose, with the kind of exit it ends in. Extend, never rename. */
+const ERROR_KINDS = {
+  USAGE_INVALID: 'usage',
+  FILE_UNREADABLE: 'input',
+  FACTORY_INVALID: 'input',
+  IMAGESET_INVALID: 'input',
+  IMAGESET_UNSUPPORTED: 'input',
+  LOCK_INVALID: 'input',
+  REFERENCE_INVALID: 'input',
+  DIGEST_INVALID: 'input',
+  AUTHFILE_INVALID: 'input',
+  SITE_UNKNOWN: 'usage',
+  IGNITION_INVALID: 'input',
+  IGNITION_NOT_BIP: 'input',
+  INSTALL_CONFIG_INVALID: 'input',
+  BUTANE_INVALID: 'input',
+  ISO_INVALID: 'input',
+  DATA_URL_INVALID: 'input',
+  CPIO_INVALID: 'input',
+  RELEASE_UNKNOWN: 'input',
+  INSTALLER_TEXT_UNKNOWN: 'refused',
+  EMBED_AREA_MISSING: 'refused',
+  EMBED_AREA_FULL: 'refused',
+  KARGS_AREA_FULL: 'refused',
+  SPACE_SHORT: 'refused',
+  FILESYSTEM_UNFIT: 'refused',
+  LOCK_STALE: 'refused',
+  TOOL_MISSING: 'refused',
+  CACHE_INCOMPLETE: 'refused',
+  CACHE_BUSY: 'refused',
+  CERTIFICATE_HORIZON: 'refused',
+  MODE_UNSUPPORTED: 'refused',
+  TARGET_EXISTS: 'refused',
+  TOOL_FAILED: 'refused',
+  DISK_FULL: 'incomplete',
+  PULL_INCOMPLETE: 'incomplete',
+  BLOB_MISSING: 'incomplete',
+  BLOB_TRUNCATED: 'incomplete',
+  BLOB_DIGEST_MISMATCH: 'corrupt',
+  BLOB_SIZE_MISMATCH: 'corrupt',
+  MANIFEST_INVALID: 'corrupt',
+  MANIFEST_DIGEST_MISMATCH: 'corrupt',
+  ISO_READBACK_MISMATCH: 'corrupt',
+  REGISTRY_UNREACHABLE: 'registry',
+  REGISTRY_UNAUTHORIZED: 'registry',
+  REGISTRY_REFUSED: 'registry',
+  MANIFEST_UNKNOWN: 'registry',
+  PLATFORM_UNKNOWN: 'registry',
+  SITES_FAILED: 'sitesFailed',
+} as const satisfies Record<string, ExitKind>;
+
+export type ErrorCode = keyof typeof ERROR_KINDS;
+
+/** Where an error is: only the parts that are known. Lines and columns count from 1. */
+export interface Place {
+  readonly file?: string;
+  readonly line?: number;
+  readonly col?: number;
+  readonly field?: string;
+  readonly image?: string;
+  readonly url?: string;
+}
+
+export interface EdgefabErrorOptions {
+  readonly code: ErrorCode;
+  readonly suggestions?: readonly string[];
+  readonly place?: Place;
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error type of edgefab: what, which one, got and want in the message, a code for programs,
+ * suggestions for people. `oclif.exit` and `exitCode` are what the command line ends with (the second
+ * one under `--json`).
+ */
+export class EdgefabError extends Error {
+  readonly code: ErrorCode;
+  readonly suggestions: string[];
+  readonly place: Place;
+  readonly exitCode: number;
+  readonly oclif: { exit: number };
+
+  constructor(message: string, options: EdgefabErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'EdgefabError';
+    this.code = options.code;
+    this.suggestions = [...(options.suggestions ?? [])];
+    this.place = options.place ?? {};
+    this.exitCode = EXIT_STATUS[ERROR_KINDS[options.code]];
+    this.oclif = { exit: this.exitCode };
+  }
+}
+
+/** Tells whether an unknown value carries the given error code (Node's `ENOENT` or one of ours). */
+export function hasCode(error: unknown, code: string): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
+}
