@@ -1,0 +1,95 @@
+import { Args, Flags } from '@oclif/core';
+import { EdgefabError } from '../errors.ts';
+import { loadFactory } from '../factory/load.ts';
+import { factoryRequest, imageSetRequest } from '../factory/mirror-request.ts';
+import { precache } from '../factory/precache.ts';
+import { resolveLock } from '../factory/resolve-lock.ts';
+import { writeLock } from '../factory/write-lock.ts';
+import { realHost } from '../host/real-host.ts';
+import { EdgefabCommand } from './terminal/edgefab-command.ts';
+import { formatBytes, formatSeconds } from './terminal/format-amount.ts';
+import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
+import { renderPlan } from './terminal/render-plan.ts';
+
+export default class Precache extends EdgefabCommand {
+  static override summary = 'Fill a cache disk with every image, each byte once';
+  static override description =
+    'With an IMAGESET file: resolve it and fill --folder. Without: do what factory.yaml says. Run it again after any ' +
+    'interruption: it goes on where it stopped.';
+  static override examples = [
+    '<%= config.bin %> precache',
+    '<%= config.bin %> precache imagesets/4.13.1.yaml --folder /run/media/edgefab --authfile pull-secret.json',
+  ];
+  static override args = { imageset: Args.file({ description: 'an ImageSetConfiguration; default: the factory says', name: 'IMAGESET' }) };
+  static override flags = {
+    ...registryFlags,
+    factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
+    folder: Flags.string({ char: 'f', description: 'the cache to fill (where its disk is mounted)' }),
+    arch: Flags.string({ description: 'architecture to fetch, with IMAGESET', default: 'x86_64' }),
+    update: Flags.boolean({ description: 'resolve tags anew instead of keeping edgefab.lock' }),
+  };
+
+  async run(): Promise<unknown> {
+    const { args, flags } = await this.parse(Precache);
+    this.begin(flags);
+    const request = await this.#request(args.imageset, flags);
+    const client = await openRegistry(flags, request.authfile);
+    const progress = this.createProgress();
+    const startedMs = Date.now();
+    try {
+      const { lock, state } = await resolveLock(request, request.lockPath, flags.update, client, {
+        parallel: flags.parallel,
+        signal: this.signal,
+      });
+      if (state === 'updated') this.say('info', `the lock ${request.lockPath} no longer fitted and was made anew`);
+      if (state !== 'kept') await writeLock(request.lockPath, lock);
+      const outcome = await precache(
+        lock,
+        request.folder,
+        client,
+        {
+          parallel: flags.parallel,
+          retryTimes: flags['retry-times'],
+          signal: this.signal,
+          onPlan: (plan) => {
+            for (const line of renderPlan(plan)) this.say('info', line);
+            progress.start('fetching', plan.uniqueBytes);
+          },
+          onBytes: (bytes, from) => progress.advance(bytes, from),
+          onBlob: (done, total) => progress.step(done, total),
+        },
+        realHost,
+      ).finally(() => progress.end());
+      const { plan, result, cache } = outcome;
+      const seconds = (Date.now() - startedMs) / 1000;
+      this.print(`cache             ${request.folder}, complete, id ${cache.cacheId}`);
+      this.print(`lock              ${cache.lock}`);
+      this.print(`images            ${plan.images}`);
+      this.print(`fetched           ${formatBytes(result.fetchedBytes)} in ${formatSeconds(seconds)}`);
+      this.print(`already held      ${formatBytes(result.heldBytes)}`);
+      this.print(`duplicates saved  ${formatBytes(plan.duplicateBytes)}`);
+      return {
+        kind: 'Precache',
+        folder: request.folder,
+        cache,
+        plan,
+        fetchedBytes: result.fetchedBytes,
+        heldBytes: result.heldBytes,
+        seconds,
+      };
+    } finally {
+      client.close();
+    }
+  }
+
+  async #request(imageset: string | undefined, flags: { factory: string; folder: string | undefined; arch: string }) {
+    if (imageset === undefined) {
+      const request = await factoryRequest(await loadFactory(flags.factory, realHost));
+      return flags.folder === undefined ? request : { ...request, folder: flags.folder };
+    }
+    if (flags.folder === undefined) {
+      throw new EdgefabError('precache IMAGESET needs --folder: where is the cache disk mounted?', { code: 'USAGE_INVALID' });
+    }
+    return await imageSetRequest(imageset, flags.folder, flags.arch);
+  }
+}

@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { certificateHorizon } from '../boot/certs/certificate-horizon.ts';
+import { certificatesOf } from '../boot/certs/certificates-of.ts';
+import { withFile } from '../boot/ignition/edit-ignition.ts';
+import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
+import { buildSiteIso, type IsoReceipt } from '../boot/iso/build-site-iso.ts';
+import { patchIgnition } from '../boot/patch/patch-ignition.ts';
+import type { StepReport } from '../boot/patch/step.ts';
+import { assertSpace } from '../disk/folder-space.ts';
+import { EdgefabError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { type Lock, lockId } from '../mirror/resolve/lock.ts';
+import { assertCompleteCache } from '../mirror/store/cache-file.ts';
+import { writeFileDurably } from '../mirror/store/write-file-durably.ts';
+import { buildId, type Json } from './build-id.ts';
+import type { Factory } from './factory.ts';
+import { networkKargs } from './network.ts';
+import { preloadImages } from './preload-images.ts';
+import type { Site } from './site.ts';
+import { siteIgnition } from './site-ignition.ts';
+import { fileSize } from './file-size.ts';
+import { EDGEFAB_VERSION } from './version.ts';
+
+/** How long a stick should be good for on the shelf unless the site says otherwise: 7 days. */
+const USUAL_SHELF_LIFE_MS = 7 * 24 * 3600 * 1000;
+
+/** What was built for one site, without a secret in it; `receipt.json` beside the ISO. */
+export interface SiteReceipt {
+  readonly site: string;
+  readonly buildId: string;
+  readonly lock: string;
+  readonly cacheId: string;
+  readonly iso: {
+    readonly file: string;
+    readonly sha256: string;
+    readonly sizeBytes: number;
+    readonly ignition: IsoReceipt['ignition'];
+    readonly kargs: string;
+  };
+  readonly patch: readonly StepReport[];
+  readonly certificates: { readonly notAfter: string; readonly path: string } | null;
+  readonly warnings: readonly string[];
+  readonly writer: string;
+}
+
+/**
+ * Builds one site's boot stick image and receipt into `out/SITE/`. Refuses a cache that is not complete for this
+ * very lock (CACHE_INCOMPLETE) and a folder without room (SPACE_SHORT).
+ */
+export async function buildSite(
+  factory: Factory,
+  site: Site,
+  lock: Lock,
+  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes'>,
+): Promise<SiteReceipt> {
+  const liveIso = factory.media?.liveIso;
+  if (liveIso === undefined) {
+    throw new EdgefabError(`${factory.file} has no media.liveIso: which CoreOS live ISO is the stick made from?`, {
+      code: 'FACTORY_INVALID',
+      place: { file: factory.file, field: 'media.liveIso' },
+    });
+  }
+  const cache = await assertCompleteCache(factory.paths.cache, lockId(lock));
+  const folder = join(factory.paths.out, site.name);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await assertSpace(folder, await fileSize(liveIso));
+  const unpatched = await siteIgnition(factory, site, folder, host);
+  const onInstallDisk = site.cache.location === 'installDisk';
+  const patched = await patchIgnition(unpatched, {
+    hostname: site.hostname,
+    cacheMode: site.cache.mode,
+    images: preloadImages(lock),
+    cacheId: cache.cacheId,
+    cacheLabel: onInstallDisk ? 'edgefab-node' : 'edgefab',
+    keepPartition: onInstallDisk,
+  });
+  const id = buildId({
+    lock: lockId(lock),
+    writer: EDGEFAB_VERSION,
+    ignition: createHash('sha256').update(serializeIgnition(unpatched)).digest('hex'),
+    site: publicParts(site),
+  });
+  const marked = withFile(patched.ignition, {
+    path: '/etc/edgefab/build.json',
+    mode: 0o644,
+    text: `${JSON.stringify({ buildId: id, site: site.name, lock: lockId(lock), cacheId: cache.cacheId })}\n`,
+  });
+  const kargs = { append: [...networkKargs(site), ...site.kargs.append], delete: site.kargs.delete };
+  const file = `${site.name}.iso`;
+  const built = await buildSiteIso(
+    { source: liveIso, target: join(folder, file), ignition: serializeIgnition(marked), kargs, overwrite: true },
+    host,
+  );
+  const horizon = certificateHorizon(certificatesOf(marked));
+  const receipt: SiteReceipt = {
+    site: site.name,
+    buildId: id,
+    lock: lockId(lock),
+    cacheId: cache.cacheId,
+    iso: {
+      file,
+      sha256: await sha256File(join(folder, file)),
+      sizeBytes: built.sizeBytes,
+      ignition: built.ignition,
+      kargs: built.kargs?.after ?? '',
+    },
+    patch: patched.report,
+    certificates:
+      horizon === undefined
+        ? null
+        : { notAfter: horizon.notAfter.toISOString(), path: horizon.certificates[0]?.path ?? '' },
+    warnings: horizon === undefined ? [] : horizonWarnings(site, horizon.notAfter, host.now()),
+    writer: `edgefab/${EDGEFAB_VERSION}`,
+  };
+  await writeFileDurably(
+    join(folder, 'receipt.json'),
+    `${JSON.stringify({ apiVersion: 'edgefab.io/v1', kind: 'Receipt', ...receipt }, null, 2)}\n`,
+  );
+  return receipt;
+}
+
+function horizonWarnings(site: Site, notAfter: Date, now: Date): string[] {
+  const shelfLifeMs = site.certificates.shelfLifeMs ?? USUAL_SHELF_LIFE_MS;
+  const leftHours = Math.floor((notAfter.getTime() - now.getTime()) / 3_600_000);
+  if (leftHours * 3_600_000 >= shelfLifeMs) return [];
+  const when = notAfter.toISOString();
+  return [
+    leftHours < 0
+      ? `the certificates inside ended at ${when}: this stick will not install; make a new Ignition`
+      : `the certificates inside end at ${when}, in ${leftHours} h: boot this stick before then`,
+  ];
+}
+
+/** What of a site shapes its build and may be told: no secret, and no path, which differs from machine to machine. */
+function publicParts(site: Site): Json {
+  const { name, clusterName, domain, hostname, installDisk, cache, dns, network, ntp, certificates, kargs } = site;
+  const parts = { name, clusterName, domain, hostname, installDisk, cache, dns, network, ntp, certificates, kargs };
+  return JSON.parse(JSON.stringify(parts)) as Json;
+}
+
+async function sha256File(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}

@@ -1,0 +1,92 @@
+import { type EmbedBudget, embedBudget, USUAL_AREA_BYTES } from '../boot/iso/compress-initrd.ts';
+import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
+import { loadIgnition } from '../boot/ignition/load-ignition.ts';
+import { patchIgnition } from '../boot/patch/patch-ignition.ts';
+import { type FolderSpace, folderSpace } from '../disk/folder-space.ts';
+import { EdgefabError } from '../errors.ts';
+import { type PullPlan, planPull, uniqueBlobs } from '../mirror/plan/plan.ts';
+import type { Lock } from '../mirror/resolve/lock.ts';
+import type { ManifestSource } from '../mirror/resolve/resolve.ts';
+import { heldBlobs } from '../mirror/store/held-blobs.ts';
+import type { Factory } from './factory.ts';
+import type { MirrorRequest } from './mirror-request.ts';
+import { missingFiles } from './missing-files.ts';
+import { networkKargs } from './network.ts';
+import { preloadImages } from './preload-images.ts';
+import { type LockOutcome, resolveLock } from './resolve-lock.ts';
+import type { Site } from './site.ts';
+
+export interface PlanOptions {
+  readonly parallel: number;
+  readonly update: boolean;
+  /** Bytes per second. */
+  readonly rate?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** How one site's stick will come out. `problems` are in people's words. */
+export interface SitePlan {
+  readonly site: string;
+  readonly ignition?: EmbedBudget & { readonly areaBytes: number };
+  readonly kargs: readonly string[];
+  readonly problems: readonly string[];
+}
+
+export interface FactoryPlan {
+  readonly plan: PullPlan;
+  readonly lockState: LockOutcome['state'];
+  readonly space: FolderSpace;
+  readonly fits: boolean;
+  readonly sites: readonly SitePlan[];
+}
+
+/** Plans a factory without changing anything on disk: what to fetch, whether it fits, what each stick will hold. */
+export async function planFactory(
+  factory: Factory,
+  request: MirrorRequest,
+  source: ManifestSource,
+  options: PlanOptions,
+): Promise<FactoryPlan> {
+  const { lock, state } = await resolveLock(request, request.lockPath, options.update, source, options);
+  const held = await heldBlobs(request.folder, uniqueBlobs(lock.images));
+  const plan = planPull(lock.images, held, options.rate);
+  const space = await folderSpace(request.folder);
+  const absent = await missingFiles(factory);
+  const sites: SitePlan[] = [];
+  for (const site of factory.sites) sites.push(await planSite(site, lock));
+  const everywhere = absent.map(({ path, place }) => `${path} is missing (${place.field ?? 'named in the factory'})`);
+  return {
+    plan,
+    lockState: state,
+    space,
+    fits: plan.spaceBytes <= space.freeBytes,
+    sites: sites.map((site) => ({ ...site, problems: [...site.problems, ...everywhere] })),
+  };
+}
+
+async function planSite(site: Site, lock: Lock): Promise<SitePlan> {
+  const problems: string[] = [];
+  const attempt = async <T>(work: () => Promise<T> | T): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof EdgefabError)) throw error;
+      problems.push(error.message);
+      return undefined;
+    }
+  };
+  const kargs = (await attempt(() => networkKargs(site))) ?? [];
+  const ignition = await attempt(async () => {
+    if (site.ignition === undefined) return undefined;
+    const patched = await patchIgnition(await loadIgnition(site.ignition), {
+      hostname: site.hostname,
+      cacheMode: site.cache.mode,
+      images: preloadImages(lock),
+    });
+    return { ...(await embedBudget(serializeIgnition(patched.ignition))), areaBytes: USUAL_AREA_BYTES };
+  });
+  if (ignition !== undefined && ignition.compressedBytes > ignition.areaBytes) {
+    problems.push(`its Ignition needs ${ignition.compressedBytes} bytes, the embed area holds ${ignition.areaBytes}`);
+  }
+  return { site: site.name, kargs: [...kargs, ...site.kargs.append], problems, ...(ignition === undefined ? {} : { ignition }) };
+}

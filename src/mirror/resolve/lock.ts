@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { stringify } from 'yaml';
+import { z } from 'zod/v4';
+import { parseCheckedYaml } from '../../formats/checked-yaml.ts';
+import { type Digest, isDigest } from '../../oci/digest.ts';
+
+/** Why an image is in the cache; one image may have several roles. */
+export const IMAGE_ROLES = ['bootstrap', 'release', 'os', 'operator', 'additional', 'tool'] as const;
+export type ImageRole = (typeof IMAGE_ROLES)[number];
+
+const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
+  error: 'want sha256: and 64 lower-case hex characters',
+});
+const sizeBytes = z.number().int().nonnegative();
+
+const lockedBlob = z.strictObject({ digest, sizeBytes });
+
+const lockedImage = z.strictObject({
+  source: z.string(),
+  tag: z.string().optional(),
+  digest,
+  archDigest: digest,
+  mediaType: z.string(),
+  sizeBytes,
+  blobs: z.array(lockedBlob),
+  roles: z.array(z.enum(IMAGE_ROLES)).min(1),
+  requiredBy: z.array(z.string()),
+  signatures: z.array(digest).optional(),
+});
+
+const lock = z.strictObject({
+  apiVersion: z.literal('edgefab.io/v1'),
+  kind: z.literal('Lock'),
+  arch: z.string(),
+  inputs: z.strictObject({ imageSet: z.string(), wanted: z.string(), ignition: z.string().optional() }),
+  release: z.strictObject({ version: z.string().optional(), image: z.string(), digest }).optional(),
+  images: z.array(lockedImage),
+});
+
+/** A config or layer of an image, as it is stored (compressed); sizes in bytes. */
+export type LockedBlob = Readonly<z.infer<typeof lockedBlob>>;
+
+/**
+ * One image a site must hold. `source` is HOST/PATH, `digest` what it is pulled by (a list's digest when it
+ * was a list), `archDigest` the manifest of the wanted architecture; equal when there was no list.
+ * `sizeBytes` is the sum over `blobs`, manifests not counted.
+ */
+export type LockedImage = Readonly<Omit<z.infer<typeof lockedImage>, 'blobs' | 'roles' | 'requiredBy'>> & {
+  readonly blobs: readonly LockedBlob[];
+  readonly roles: readonly ImageRole[];
+  readonly requiredBy: readonly string[];
+};
+
+/** What a build is pinned to; `edgefab.lock` on disk (CONTRACTS: edgefab.lock). */
+export interface Lock {
+  readonly arch: string;
+  readonly inputs: { readonly imageSet: string; readonly wanted: string; readonly ignition?: string | undefined };
+  readonly release?: { readonly version?: string | undefined; readonly image: string; readonly digest: Digest } | undefined;
+  readonly images: readonly LockedImage[];
+}
+
+/** Reads a lock; `where` is its path for messages. Throws LOCK_INVALID with every fault found. */
+export function parseLock(text: string, where: string): Lock {
+  const { apiVersion: _, kind: __, ...rest } = parseCheckedYaml(text, lock, { file: where, code: 'LOCK_INVALID' });
+  return rest;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Writes a lock: images sorted by source, then digest, keys in one order, so that the same lock has the same bytes. */
+export function formatLock(value: Lock): string {
+  const images = [...value.images]
+    .sort((a, b) => compare(a.source, b.source) || compare(a.digest, b.digest))
+    .map((image) => ({
+      source: image.source,
+      ...(image.tag === undefined ? {} : { tag: image.tag }),
+      digest: image.digest,
+      archDigest: image.archDigest,
+      mediaType: image.mediaType,
+      sizeBytes: image.sizeBytes,
+      blobs: image.blobs.map((blob) => ({ digest: blob.digest, sizeBytes: blob.sizeBytes })),
+      roles: IMAGE_ROLES.filter((role) => image.roles.includes(role)),
+      requiredBy: [...image.requiredBy].sort(compare),
+      ...(image.signatures === undefined ? {} : { signatures: [...image.signatures].sort(compare) }),
+    }));
+  const { imageSet, wanted, ignition } = value.inputs;
+  const document = {
+    apiVersion: 'edgefab.io/v1',
+    kind: 'Lock',
+    arch: value.arch,
+    inputs: { imageSet, wanted, ...(ignition === undefined ? {} : { ignition }) },
+    ...(value.release === undefined
+      ? {}
+      : {
+          release: {
+            ...(value.release.version === undefined ? {} : { version: value.release.version }),
+            image: value.release.image,
+            digest: value.release.digest,
+          },
+        }),
+    images,
+  };
+  return stringify(document, { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+/** The sha256 of a lock's canonical text, by which caches and build ids name it. */
+export function lockId(value: Lock): Digest {
+  return `sha256:${createHash('sha256').update(formatLock(value)).digest('hex')}` as Digest;
+}

@@ -1,0 +1,47 @@
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { hasCode } from '../../errors.ts';
+import { type Digest, digestHex } from '../../oci/digest.ts';
+import { asDiskFull } from './disk-full.ts';
+import { dirViewName, storePaths } from './store-paths.ts';
+
+/** What one `dir:` view shows: a manifest, the child of a list that is kept, and the blobs. */
+export interface DirView {
+  readonly repository: string;
+  readonly digest: Digest;
+  /** The kept child manifest when `digest` is a list. */
+  readonly child?: Digest;
+  readonly blobs: readonly Digest[];
+}
+
+/** The content of a `version` file (containers/image, directory transport). */
+const VERSION = 'Directory Transport Version: 1.1\n';
+
+/**
+ * Writes one skopeo `dir:` view out of relative symlinks into the blob pool, and gives the folder its name
+ * last. A view that is there already is left alone: its name is its content. Layout: `manifest.json`, for a
+ * list also `HEX.manifest.json` of the kept child, and each blob by its hex name (containers/image,
+ * directory/directory_transport.go). Returns the view's path relative to the root.
+ */
+export async function writeDirView(root: string, view: DirView): Promise<string> {
+  const name = dirViewName(view.repository, view.digest);
+  const target = join(root, name);
+  const building = join(storePaths.temporary(root), `view-${digestHex(view.digest)}-${process.pid}`);
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    await rm(building, { recursive: true, force: true });
+    await mkdir(building);
+    const link = (entry: string, digest: Digest): Promise<void> =>
+      symlink(relative(target, storePaths.blob(root, digest)), join(building, entry));
+    await writeFile(join(building, 'version'), VERSION);
+    await link('manifest.json', view.digest);
+    if (view.child !== undefined) await link(`${digestHex(view.child)}.manifest.json`, view.child);
+    for (const blob of new Set(view.blobs)) await link(digestHex(blob), blob);
+    await rename(building, target);
+  } catch (error) {
+    await rm(building, { recursive: true, force: true });
+    if (hasCode(error, 'ENOTEMPTY') || hasCode(error, 'EEXIST')) return name;
+    throw asDiskFull(error, target);
+  }
+  return name;
+}

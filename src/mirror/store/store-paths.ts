@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { type Digest, digestHex } from '../../oci/digest.ts';
+
+/** Where things are in a cache root (CONTRACTS: cache root). Paths are joined to `root`. */
+export const storePaths = {
+  blobs: (root: string): string => join(root, 'blobs', 'sha256'),
+  blob: (root: string, digest: Digest): string => join(root, 'blobs', 'sha256', digestHex(digest)),
+  temporary: (root: string): string => join(root, 'tmp'),
+  partial: (root: string, digest: Digest): string => join(root, 'tmp', `${digestHex(digest)}.partial`),
+  dirViews: (root: string): string => join(root, 'views', 'dir'),
+  dirView: (root: string, repository: string, digest: Digest): string => join(root, dirViewName(repository, digest)),
+  lock: (root: string): string => join(root, 'edgefab.lock'),
+  cacheFile: (root: string): string => join(root, 'edgefab-cache.json'),
+  ociLayout: (root: string): string => join(root, 'oci-layout'),
+  index: (root: string): string => join(root, 'index.json'),
+} as const;
+
+/**
+ * The `dir:` view of an image relative to the cache root: views/dir/HOST/PATH@sha256-HEX. A port's colon is
+ * written `+`, which no host name holds: a colon in a path breaks PATH-like lists and container volumes.
+ */
+export function dirViewName(repository: string, digest: Digest): string {
+  const slash = repository.indexOf('/');
+  const host = repository.slice(0, slash).replaceAll(':', '+');
+  return join('views', 'dir', host, `${repository.slice(slash + 1)}@sha256-${digestHex(digest)}`);
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { EdgefabError, hasCode } from '../../errors.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
+import { formatIndex, formatOciLayout } from '../../oci/layout.ts';
+import { formatLock, type Lock, type LockedBlob, type LockedImage, lockId } from '../resolve/lock.ts';
+import { type BlobWriter, openBlobWriter } from './blob-writer.ts';
+import { type CacheFile, loadCacheFile, writeCacheFile } from './cache-file.ts';
+import { writeDirView } from './dir-view.ts';
+import { heldBlobs } from './held-blobs.ts';
+import { storePaths } from './store-paths.ts';
+import { syncFolder, writeFileDurably } from './write-file-durably.ts';
+
+/** A cache open for writing. */
+export interface Store {
+  readonly root: string;
+  heldBlobs(blobs: readonly LockedBlob[]): Promise<ReadonlySet<Digest>>;
+  openBlob(blob: LockedBlob): Promise<BlobWriter>;
+  /** A manifest kept earlier, verified again; undefined when absent or damaged. */
+  readManifest(digest: Digest): Promise<Uint8Array | undefined>;
+  writeManifest(digest: Digest, bytes: Uint8Array): Promise<void>;
+  /** Marks the cache as incomplete and writes its lock, before the first byte is fetched. */
+  begin(lock: Lock): Promise<CacheFile>;
+  /** Writes views and index, flushes, and marks the cache as complete: the last thing a run does. */
+  complete(lock: Lock): Promise<CacheFile>;
+}
+
+export interface StoreOptions {
+  /** `edgefab/VERSION`, kept in edgefab-cache.json. */
+  readonly writer: string;
+  /** Logical sector size of the disk, in bytes. */
+  readonly sectorBytes: number;
+}
+
+/** Opens a folder as a cache, making its skeleton when it is new. The folder's parents are made too. */
+export async function openStore(root: string, options: StoreOptions): Promise<Store> {
+  for (const folder of [storePaths.blobs(root), storePaths.temporary(root), storePaths.dirViews(root)]) {
+    await mkdir(folder, { recursive: true });
+  }
+  await assertOursOrEmpty(root);
+  const mark = async (lock: Lock, state: CacheFile['state']): Promise<CacheFile> => {
+    const known = await loadCacheFile(root);
+    const value: CacheFile = {
+      cacheId: known?.cacheId ?? randomBytes(16).toString('hex'),
+      lock: lockId(lock),
+      state,
+      sectorSize: options.sectorBytes,
+      writer: options.writer,
+    };
+    await writeCacheFile(root, value);
+    return value;
+  };
+  return {
+    root,
+    heldBlobs: (blobs) => heldBlobs(root, blobs),
+    openBlob: ({ digest, sizeBytes }) => openBlobWriter(root, digest, sizeBytes),
+    readManifest: async (digest) => {
+      try {
+        const bytes = await readFile(storePaths.blob(root, digest));
+        return digestOf(bytes) === digest ? bytes : undefined;
+      } catch (error) {
+        if (hasCode(error, 'ENOENT')) return undefined;
+        throw error;
+      }
+    },
+    writeManifest: (digest, bytes) => writeFileDurably(storePaths.blob(root, digest), bytes),
+    begin: async (lock) => {
+      const cache = await mark(lock, 'incomplete');
+      await writeFileDurably(storePaths.lock(root), formatLock(lock));
+      return cache;
+    },
+    complete: async (lock) => {
+      await syncFolder(storePaths.blobs(root));
+      for (const image of lock.images) await writeViews(root, image);
+      await writeFileDurably(storePaths.ociLayout(root), formatOciLayout());
+      await writeFileDurably(storePaths.index(root), formatIndex(await describeImages(root, lock.images)));
+      return mark(lock, 'complete');
+    },
+  };
+}
+
+/** Refuses to scatter a cache into a folder that holds something else and has no edgefab-cache.json. */
+async function assertOursOrEmpty(root: string): Promise<void> {
+  const found = await stat(storePaths.index(root)).catch(() => undefined);
+  if (found !== undefined && (await loadCacheFile(root)) === undefined) {
+    throw new EdgefabError(`${root} holds an OCI layout that edgefab did not write`, {
+      code: 'TARGET_EXISTS',
+      suggestions: ['Name an empty folder, or a cache that edgefab made'],
+      place: { file: root },
+    });
+  }
+}
+
+async function writeViews(root: string, image: LockedImage): Promise<void> {
+  const blobs = image.blobs.map((blob) => blob.digest);
+  await writeDirView(root, { repository: image.source, digest: image.archDigest, blobs });
+  if (image.digest !== image.archDigest) {
+    await writeDirView(root, { repository: image.source, digest: image.digest, child: image.archDigest, blobs });
+  }
+}
+
+async function describeImages(root: string, images: readonly LockedImage[]): Promise<Parameters<typeof formatIndex>[0]> {
+  return await Promise.all(
+    images.map(async (image) => ({
+      mediaType: image.mediaType,
+      digest: image.digest,
+      sizeBytes: (await stat(storePaths.blob(root, image.digest))).size,
+      annotations: {
+        'org.opencontainers.image.ref.name': image.tag === undefined ? `${image.source}@${image.digest}` : `${image.source}:${image.tag}`,
+      },
+    })),
+  );
+}
