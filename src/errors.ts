@@ -34,6 +34,7 @@ const ERROR_KINDS = {
   CPIO_INVALID: 'input',
   RELEASE_UNKNOWN: 'input',
   INSTALLER_TEXT_UNKNOWN: 'refused',
+  INSTALLER_VERSION_MISMATCH: 'refused',
   EMBED_AREA_MISSING: 'refused',
   EMBED_AREA_FULL: 'refused',
   EMBED_AREA_OCCUPIED: 'refused',

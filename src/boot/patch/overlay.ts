@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EdgefabError } from '../../errors.ts';
+
+/** The files that run on the machine, by their path under `overlays/`. */
+export const OVERLAY_FILES = [
+  'scripts/edgefab-preload.sh',
+  'scripts/edgefab-release-image.sh',
+  'live/edgefab-preload.service',
+  'live/release-image-order.conf',
+  'live/release-image-local-first.conf',
+  'live/node-image-pull-order.conf',
+  'installed/edgefab-preload.service',
+] as const;
+
+export type OverlayFile = (typeof OVERLAY_FILES)[number];
+
+/** The texts of all overlay files. */
+export type Overlays = Readonly<Record<OverlayFile, string>>;
+
+/** `overlays/` at the package's root; this module is three folders below it both in `src/` and in `dist/`. */
+const PACKAGED = fileURLToPath(new URL('../../../overlays/', import.meta.url));
+
+/** Loads the files that run on the machine, from the package or from another folder. Throws FILE_UNREADABLE. */
+export async function loadOverlays(folder: string = PACKAGED): Promise<Overlays> {
+  const texts = await Promise.all(
+    OVERLAY_FILES.map(async (name) => {
+      const path = join(folder, name);
+      try {
+        return [name, await readFile(path, 'utf8')] as const;
+      } catch (cause) {
+        throw new EdgefabError(`the overlay file ${path} cannot be read`, {
+          code: 'FILE_UNREADABLE',
+          suggestions: ['The installation of edgefab is incomplete: install it again'],
+          place: { file: path },
+          cause,
+        });
+      }
+    }),
+  );
+  return Object.fromEntries(texts) as Overlays;
+}

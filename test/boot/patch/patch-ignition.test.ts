@@ -1,0 +1,311 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse as parseYaml } from 'yaml';
+import { diffIgnition } from '../../../src/boot/ignition/diff-ignition.ts';
+import { withFileText, withUnit } from '../../../src/boot/ignition/edit-ignition.ts';
+import { fileText } from '../../../src/boot/ignition/file-contents.ts';
+import type { Ignition } from '../../../src/boot/ignition/ignition.ts';
+import { loadIgnition } from '../../../src/boot/ignition/load-ignition.ts';
+import {
+  parseIgnition,
+  parseIgnitionText,
+  serializeIgnition,
+} from '../../../src/boot/ignition/parse-ignition.ts';
+import { type PatchOptions, patchIgnition } from '../../../src/boot/patch/patch-ignition.ts';
+import type { PreloadImage } from '../../../src/boot/patch/preload-list.ts';
+import { bipIgnition, type DemoLine, FIXTURES, RELEASE_IMAGE } from '../../support/bip-ignition.ts';
+import { HAS_IGNITION_VALIDATE, ignitionValidate } from '../../support/ignition-validate.ts';
+
+const INSTALL = '/usr/local/bin/install-to-disk.sh';
+const DOWNLOAD = '/usr/local/bin/release-image-download.sh';
+const MANIFESTS = '/opt/openshift/openshift';
+
+function image(letter: string, phase: PreloadImage['phase']): PreloadImage {
+  const hex = letter.repeat(64);
+  return {
+    reference: `quay.io/made-up/${letter}@sha256:${hex}`,
+    view: `views/dir/quay.io/made-up/${letter}@sha256-${hex}`,
+    phase,
+  };
+}
+
+const OPTIONS: PatchOptions = {
+  hostname: 'bip',
+  cacheMode: 'preload',
+  images: [image('b', 'both'), image('a', 'live'), image('c', 'installed')],
+  cacheId: 'cache-1',
+};
+
+async function differences(before: Ignition, options: PatchOptions = OPTIONS): Promise<string[]> {
+  const { ignition } = await patchIgnition(before, options);
+  return diffIgnition(before, ignition).map(({ kind, what, path }) => `${kind} ${what} ${path}`);
+}
+
+const BASE_CHANGES = [
+  `changed file ${INSTALL}`,
+  'added file /etc/edgefab/preload.env',
+  'added file /etc/edgefab/images.list',
+  'added file /usr/local/bin/edgefab-preload.sh',
+  `added file ${MANIFESTS}/99_edgefab-preload.yaml`,
+  'added file /etc/hostname',
+  `added file ${MANIFESTS}/99_edgefab-hostname.yaml`,
+  'added dropin release-image.service.d/10-edgefab-order.conf',
+  'added unit edgefab-preload.service',
+];
+const PULL_FIRST = [
+  'added file /usr/local/bin/edgefab-release-image.sh',
+  'added dropin release-image.service.d/20-edgefab-local-first.conf',
+];
+const NODE_IMAGE = ['added dropin node-image-pull.service.d/10-edgefab-order.conf'];
+const LINES: [DemoLine, string[]][] = [
+  ['4.13', [...BASE_CHANGES, ...PULL_FIRST]],
+  ['4.18', BASE_CHANGES],
+  ['4.21', [...BASE_CHANGES, ...NODE_IMAGE]],
+];
+
+describe('patching changes exactly this', () => {
+  test.each(LINES)('on a made-up %s', async (line, want) => {
+    expect((await differences(bipIgnition({ line }))).sort()).toEqual([...want].sort());
+  });
+
+  test('and reports each change with its step and reason', async () => {
+    const { report } = await patchIgnition(bipIgnition(), OPTIONS);
+    expect(report.map(({ name, changes }) => [name, changes.length])).toEqual([
+      ['preload-live', 5],
+      ['preload-installed', 1],
+      ['hostname', 2],
+      ['save-partlabel', 1],
+    ]);
+    expect(report.every(({ why }) => why.length > 10)).toBe(true);
+  });
+
+  test('without an image list nothing is preloaded, and the report says so', async () => {
+    const options = { ...OPTIONS, images: undefined, keepPartition: false };
+    const { report } = await patchIgnition(bipIgnition(), options);
+    expect(report.map(({ name, skipped }) => [name, skipped])).toEqual([
+      ['preload-live', expect.stringContaining('no image list')],
+      ['preload-installed', expect.stringContaining('no image list')],
+      ['hostname', undefined],
+      ['save-partlabel', expect.stringContaining('no partition')],
+    ]);
+    expect(await differences(bipIgnition(), options)).toEqual([
+      'added file /etc/hostname',
+      `added file ${MANIFESTS}/99_edgefab-hostname.yaml`,
+    ]);
+  });
+});
+
+describe('patching twice is patching once', () => {
+  test.each(LINES)('on a made-up %s', async (line) => {
+    const once = await patchIgnition(bipIgnition({ line }), OPTIONS);
+    const twice = await patchIgnition(once.ignition, OPTIONS);
+    expect(twice.ignition.text).toBe(once.ignition.text);
+    expect(twice.report.flatMap(({ changes }) => changes)).toEqual([]);
+    // Also after a way through a file.
+    const read = parseIgnition(serializeIgnition(once.ignition), 'read.ign');
+    expect((await patchIgnition(read, OPTIONS)).ignition.text).toBe(once.ignition.text);
+  });
+
+  test('the order of the image list makes no difference', async () => {
+    const reversed = { ...OPTIONS, images: [...(OPTIONS.images ?? [])].reverse() };
+    const a = await patchIgnition(bipIgnition(), OPTIONS);
+    const b = await patchIgnition(bipIgnition(), reversed);
+    expect(b.ignition.text).toBe(a.ignition.text);
+  });
+
+  test('with another host name only the host name changes', async () => {
+    const once = await patchIgnition(bipIgnition(), OPTIONS);
+    expect(await differences(once.ignition, { ...OPTIONS, hostname: 'other' })).toEqual([
+      'changed file /etc/hostname',
+      `changed file ${MANIFESTS}/99_edgefab-hostname.yaml`,
+    ]);
+  });
+});
+
+describe('what the machine gets', async () => {
+  const { ignition } = await patchIgnition(bipIgnition(), OPTIONS);
+  const manifest = (name: string) => parseYaml(fileText(ignition, `${MANIFESTS}/${name}`) ?? '');
+  /** The Ignition config inside a MachineConfig manifest. */
+  const inner = (name: string): Ignition =>
+    parseIgnitionText(JSON.stringify(manifest(name).spec.config), name);
+
+  test('the live list holds the live images, sorted', () => {
+    expect(fileText(ignition, '/etc/edgefab/images.list')?.split('\n').slice(1)).toEqual([
+      `live ${image('a', 'live').reference} ${image('a', 'live').view}`,
+      `live ${image('b', 'live').reference} ${image('b', 'live').view}`,
+      '',
+    ]);
+  });
+  test('the settings', () => {
+    expect(fileText(ignition, '/etc/edgefab/preload.env')).toBe(
+      `EDGEFAB_LABEL=edgefab\nEDGEFAB_CACHE_ID=cache-1\nEDGEFAB_RELEASE_IMAGE=${RELEASE_IMAGE}\n`,
+    );
+  });
+  test('the installed list is in a MachineConfig of the master pool', () => {
+    expect(manifest('99_edgefab-preload.yaml').metadata).toEqual({
+      name: '99-edgefab-preload',
+      labels: { 'machineconfiguration.openshift.io/role': 'master' },
+    });
+    const list = fileText(inner('99_edgefab-preload.yaml'), '/etc/edgefab/images.list');
+    expect(list?.match(/^installed \S+/gm)).toEqual([
+      `installed ${image('b', 'both').reference}`,
+      `installed ${image('c', 'both').reference}`,
+    ]);
+  });
+  test('both phases have the same host name', () => {
+    expect(fileText(ignition, '/etc/hostname')).toBe('bip\n');
+    expect(fileText(inner('99_edgefab-hostname.yaml'), '/etc/hostname')).toBe('bip\n');
+  });
+  test('both phases run the same loader', () => {
+    const path = '/usr/local/bin/edgefab-preload.sh';
+    expect(fileText(inner('99_edgefab-preload.yaml'), path)).toBe(fileText(ignition, path));
+    expect(ignition.files.find((file) => file.path === path)?.mode).toBe(0o755);
+  });
+  test('the installer line keeps the partition', () => {
+    expect(fileText(ignition, INSTALL)).toContain(
+      "\n  coreos-installer install -n -i /opt/openshift/master.ign --save-partlabel 'edgefab-node' /dev/sda\n",
+    );
+  });
+  test.runIf(HAS_IGNITION_VALIDATE)('the MachineConfigs hold what Ignition reads', () => {
+    for (const name of ['99_edgefab-preload.yaml', '99_edgefab-hostname.yaml'])
+      expect(ignitionValidate(JSON.stringify(manifest(name).spec.config))).toBe('');
+  });
+});
+
+describe('patching refuses', () => {
+  const demo = bipIgnition({ line: '4.13' });
+  const script = fileText(demo, INSTALL) ?? '';
+  const CALL = 'coreos-installer install -n -i /opt/openshift/master.ign /dev/sda';
+  const edited = (from: string, to: string): Ignition =>
+    withFileText(demo, INSTALL, script.replace(from, to));
+  const rows: [string, Ignition, Partial<PatchOptions>, string, RegExp][] = [
+    ['registry mode', demo, { cacheMode: 'registry' }, 'MODE_UNSUPPORTED', /preload is what exists today/],
+    [
+      'a config that is not BIP',
+      parseIgnitionText('{"ignition":{"version":"3.2.0"}}', 'x'),
+      {},
+      'IGNITION_NOT_BIP',
+      /lacks/,
+    ],
+    ['an upper-case host name', demo, { hostname: 'Bip' }, 'USAGE_INVALID', /host name: got "Bip"/],
+    ['a host name with a shell in it', demo, { hostname: 'a;reboot' }, 'USAGE_INVALID', /host name/],
+    [
+      'a host name of 65 characters',
+      demo,
+      { hostname: `${'a'.repeat(32)}.${'b'.repeat(32)}` },
+      'USAGE_INVALID',
+      /up to 64/,
+    ],
+    ['localhost', demo, { hostname: 'localhost' }, 'USAGE_INVALID', /not localhost/],
+    ['a label that needs quoting', demo, { savePartlabel: "x'y" }, 'USAGE_INVALID', /partition label/],
+    ['a cache label with a space', demo, { cacheLabel: 'a b' }, 'USAGE_INVALID', /partition label/],
+    ['a cache id with a line break', demo, { cacheId: 'a\nb' }, 'USAGE_INVALID', /cache id/],
+    [
+      'an image by tag',
+      demo,
+      { images: [{ ...image('a', 'live'), reference: 'quay.io/a/b:1' }] },
+      'USAGE_INVALID',
+      /HOST\/PATH@sha256/,
+    ],
+    [
+      'a view that climbs',
+      demo,
+      { images: [{ ...image('a', 'live'), view: 'views/../../etc' }] },
+      'USAGE_INVALID',
+      /relative path/,
+    ],
+    [
+      'a view with a space',
+      demo,
+      { images: [{ ...image('a', 'live'), view: 'a b' }] },
+      'USAGE_INVALID',
+      /relative path/,
+    ],
+    [
+      'another installer call',
+      edited('install -n -i', 'install --new -i'),
+      {},
+      'INSTALLER_TEXT_UNKNOWN',
+      /expected:\n.*coreos-installer install -n[^]*found:\n.*install --new/,
+    ],
+    [
+      'two installer calls',
+      edited(CALL, `${CALL}\n  ${CALL}`),
+      {},
+      'INSTALLER_TEXT_UNKNOWN',
+      /save-partlabel does not know/,
+    ],
+    ['no installer call', edited(CALL, 'true'), {}, 'INSTALLER_TEXT_UNKNOWN', /the step would make:/],
+    [
+      'a partition kept already under another label',
+      edited('master.ign /dev', "master.ign --save-partlabel 'data' /dev"),
+      {},
+      'INSTALLER_TEXT_UNKNOWN',
+      /--save-partlabel 'data'/,
+    ],
+    [
+      'a download script that does not pull',
+      withFileText(demo, DOWNLOAD, 'true\n'),
+      {},
+      'INSTALLER_TEXT_UNKNOWN',
+      /release-image-download/,
+    ],
+    [
+      'a release-image unit that runs something else',
+      withUnit(demo, {
+        name: 'release-image.service',
+        enabled: false,
+        contents: '[Service]\nExecStart=/bin/true\n',
+      }),
+      {},
+      'INSTALLER_TEXT_UNKNOWN',
+      /ExecStart=\/bin\/true/,
+    ],
+    [
+      'an overlay folder without overlays',
+      demo,
+      { overlays: '/nonexistent' },
+      'FILE_UNREADABLE',
+      /overlay file/,
+    ],
+  ];
+  test.each(rows)('%s', async (_name, ignition, options, code, message) => {
+    await expect(patchIgnition(ignition, { ...OPTIONS, ...options })).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+describe.skipIf(!HAS_IGNITION_VALIDATE)('Ignition itself accepts (needs ignition-validate)', () => {
+  test.each(LINES)('the made-up %s, patched', async (line) => {
+    const before = bipIgnition({ line });
+    expect(ignitionValidate(serializeIgnition(before))).toBe('');
+    const { ignition } = await patchIgnition(before, OPTIONS);
+    expect(ignitionValidate(serializeIgnition(ignition))).toBe('');
+  });
+  test('and refuses what is wrong', () => {
+    expect(ignitionValidate('{"ignition":{"version":"3.2.0"},"storage":{"files":[{"path":"x"}]}}')).not.toBe(
+      '',
+    );
+  });
+});
+
+describe.skipIf(FIXTURES === undefined)('real configs (needs EDGEFAB_FIXTURES)', () => {
+  test.each([
+    ['bip-4.13', [...BASE_CHANGES, ...PULL_FIRST]],
+    ['bip-4.18', BASE_CHANGES],
+    ['bip-4.21', [...BASE_CHANGES, ...NODE_IMAGE]],
+  ])('%s is patched, only where it should be, and stays so', async (name, want) => {
+    const before = await loadIgnition(join(FIXTURES ?? '', 'ignition', `${name}.ign`));
+    const { ignition } = await patchIgnition(before, OPTIONS);
+    expect((await differences(before)).sort()).toEqual([...want].sort());
+    expect((await patchIgnition(ignition, OPTIONS)).ignition.text).toBe(ignition.text);
+    if (HAS_IGNITION_VALIDATE) expect(ignitionValidate(serializeIgnition(ignition))).toBe('');
+    const line = diffIgnition(before, ignition).find((change) => change.path === INSTALL);
+    expect(line?.detail.filter((text) => /^[-+]/.test(text))).toEqual([
+      '-  coreos-installer install -n -i /opt/openshift/master.ign /dev/sda',
+      "+  coreos-installer install -n -i /opt/openshift/master.ign --save-partlabel 'edgefab-node' /dev/sda",
+    ]);
+  });
+});
