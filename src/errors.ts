@@ -79,10 +79,18 @@ export interface Place {
   readonly url?: string;
 }
 
+/** One of several things wrong with an input; `message` is whole without the place. */
+export interface Fault {
+  readonly place: Place;
+  readonly message: string;
+}
+
 export interface EdgefabErrorOptions {
   readonly code: ErrorCode;
   readonly suggestions?: readonly string[];
   readonly place?: Place;
+  /** Every fault of an input that is checked as a whole, for `--json`. */
+  readonly faults?: readonly Fault[];
   readonly cause?: unknown;
 }
 
@@ -95,6 +103,7 @@ export class EdgefabError extends Error {
   readonly code: ErrorCode;
   readonly suggestions: string[];
   readonly place: Place;
+  readonly faults: readonly Fault[];
   readonly exitCode: number;
   readonly oclif: { exit: number };
 
@@ -104,6 +113,7 @@ export class EdgefabError extends Error {
     this.code = options.code;
     this.suggestions = [...(options.suggestions ?? [])];
     this.place = options.place ?? {};
+    this.faults = [...(options.faults ?? [])];
     this.exitCode = EXIT_STATUS[ERROR_KINDS[options.code]];
     this.oclif = { exit: this.exitCode };
   }
