@@ -58,11 +58,13 @@ const ERROR_KINDS = {
   BLOB_SIZE_MISMATCH: 'corrupt',
   MANIFEST_INVALID: 'corrupt',
   MANIFEST_DIGEST_MISMATCH: 'corrupt',
+  LAYOUT_INVALID: 'corrupt',
   ISO_READBACK_MISMATCH: 'corrupt',
   REGISTRY_UNREACHABLE: 'registry',
   REGISTRY_UNAUTHORIZED: 'registry',
   REGISTRY_REFUSED: 'registry',
   MANIFEST_UNKNOWN: 'registry',
+  BLOB_UNKNOWN: 'registry',
   PLATFORM_UNKNOWN: 'registry',
   SITES_FAILED: 'sitesFailed',
 } as const satisfies Record<string, ExitKind>;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { EdgefabError } from '../errors.ts';
+import { printable } from './printable.ts';
 
 declare const digestBrand: unique symbol;
 
@@ -17,10 +18,8 @@ export function isDigest(text: string): text is Digest {
 export function parseDigest(text: string): Digest {
   if (!isDigest(text)) {
     throw new EdgefabError(
-      `"${text.slice(0, 100)}" is not a digest: want sha256: and 64 lower-case hex characters`,
-      {
-        code: 'DIGEST_INVALID',
-      },
+      `"${printable(text, 100)}" is not a digest: want sha256: and 64 lower-case hex characters`,
+      { code: 'DIGEST_INVALID' },
     );
   }
   return text;

@@ -1,5 +1,9 @@
 import { EdgefabError } from '../errors.ts';
-import { type Digest, isDigest } from './digest.ts';
+import type { Architecture } from './architecture.ts';
+import { type Descriptor, type Fault, parseDescriptor, parseDescriptors, parseRecord } from './descriptor.ts';
+import { printable } from './printable.ts';
+
+export type { Descriptor, Platform } from './descriptor.ts';
 
 export const MEDIA_TYPE = {
   ociIndex: 'application/vnd.oci.image.index.v1+json',
@@ -7,20 +11,6 @@ export const MEDIA_TYPE = {
   dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
 } as const;
-
-export interface Platform {
-  readonly os: string;
-  readonly architecture: string;
-  readonly variant?: string;
-}
-
-/** A typed pointer to content (OCI image-spec, descriptor.md). */
-export interface Descriptor {
-  readonly mediaType: string;
-  readonly digest: Digest;
-  readonly sizeBytes: number;
-  readonly platform?: Platform;
-}
 
 export interface ImageIndex {
   readonly kind: 'index';
@@ -43,42 +33,23 @@ export const ACCEPTED_MANIFESTS: readonly string[] = Object.values(MEDIA_TYPE);
 /** More than any real manifest (registries cap them at 4 MiB). */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
-function fault(where: string, what: string): EdgefabError {
-  return new EdgefabError(`manifest of ${where}: ${what}`, {
-    code: 'MANIFEST_INVALID',
-    place: { image: where },
-  });
+function faultOf(where: string): Fault {
+  return (what) =>
+    new EdgefabError(`manifest of ${where}: ${what}`, { code: 'MANIFEST_INVALID', place: { image: where } });
 }
 
-function record(value: unknown, where: string, field: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw fault(where, `${field} is not an object`);
-  return value as Record<string, unknown>;
-}
-
-function parseDescriptor(value: unknown, where: string, field: string): Descriptor {
-  const item = record(value, where, field);
-  const { mediaType, digest, size, platform } = item;
-  if (typeof mediaType !== 'string') throw fault(where, `${field}.mediaType is missing`);
-  if (typeof digest !== 'string' || !isDigest(digest))
-    throw fault(where, `${field}.digest is not a sha256 digest`);
-  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
-    throw fault(where, `${field}.size is not a byte count`);
-  if (platform === undefined || platform === null) return { mediaType, digest, sizeBytes: size };
-  const { os, architecture, variant } = record(platform, where, `${field}.platform`);
-  if (typeof os !== 'string' || typeof architecture !== 'string')
-    return { mediaType, digest, sizeBytes: size };
-  return {
-    mediaType,
-    digest,
-    sizeBytes: size,
-    platform: { os, architecture, ...(typeof variant === 'string' ? { variant } : {}) },
-  };
-}
-
-function parseList(value: unknown, where: string, field: string): Descriptor[] {
-  if (!Array.isArray(value)) throw fault(where, `${field} is not a list`);
-  return value.map((item, at) => parseDescriptor(item, where, `${field}[${at}]`));
+/**
+ * The type the bytes claim. Only the bytes are stored, so their own field decides; OCI documents may leave it
+ * out (image-spec manifest.md), and then what a registry or a `dir:` view says counts, unless that is a type
+ * for any JSON.
+ */
+function claimedType(body: Record<string, unknown>, mediaType: string): string {
+  if (typeof body.mediaType === 'string' && body.mediaType !== '') return body.mediaType;
+  const said = (mediaType.split(';', 1)[0] ?? '').trim().toLowerCase();
+  if (ACCEPTED_MANIFESTS.includes(said)) return said;
+  if (!['', 'application/json', 'application/octet-stream', 'text/plain'].includes(said)) return said;
+  if ('manifests' in body) return MEDIA_TYPE.ociIndex;
+  return 'config' in body ? MEDIA_TYPE.ociManifest : said;
 }
 
 /**
@@ -87,6 +58,9 @@ function parseList(value: unknown, where: string, field: string): Descriptor[] {
  * decides when present. Throws MANIFEST_INVALID.
  */
 export function parseManifest(bytes: Uint8Array, mediaType: string, where: string): Manifest {
+  const fault = faultOf(where);
+  if (bytes.length > MAX_MANIFEST_BYTES)
+    throw fault(`has ${bytes.length} bytes, more than ${MAX_MANIFEST_BYTES}`);
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -97,27 +71,63 @@ export function parseManifest(bytes: Uint8Array, mediaType: string, where: strin
       cause,
     });
   }
-  const body = record(json, where, 'document');
+  const body = parseRecord(json, 'document', fault);
   if (body.schemaVersion !== 2) {
+    const got = body.schemaVersion === undefined ? 'missing' : JSON.stringify(body.schemaVersion);
     throw fault(
-      where,
-      `schemaVersion is ${JSON.stringify(body.schemaVersion) ?? 'missing'}, want 2 (schema 1 images cannot be mirrored by digest)`,
+      `schemaVersion is ${printable(got, 40)}, want 2 (schema 1 images cannot be mirrored by digest)`,
     );
   }
-  const type = typeof body.mediaType === 'string' ? body.mediaType : mediaType;
+  const type = claimedType(body, mediaType);
+  // A document that is both would mean different images to different readers (CVE-2021-41190).
+  if ('manifests' in body && ('layers' in body || 'config' in body))
+    throw fault('is an index and an image at once');
   switch (type) {
     case MEDIA_TYPE.ociIndex:
     case MEDIA_TYPE.dockerList:
-      return { kind: 'index', mediaType: type, manifests: parseList(body.manifests, where, 'manifests') };
+      return {
+        kind: 'index',
+        mediaType: type,
+        manifests: parseDescriptors(body.manifests, 'manifests', fault),
+      };
     case MEDIA_TYPE.ociManifest:
     case MEDIA_TYPE.dockerManifest:
       return {
         kind: 'image',
         mediaType: type,
-        config: parseDescriptor(body.config, where, 'config'),
-        layers: parseList(body.layers, where, 'layers'),
+        config: parseDescriptor(body.config, 'config', fault),
+        layers: parseDescriptors(body.layers, 'layers', fault),
       };
     default:
-      throw fault(where, `media type "${type}" is none of ${ACCEPTED_MANIFESTS.join(', ')}`);
+      throw fault(`media type "${printable(type, 100)}" is none of ${ACCEPTED_MANIFESTS.join(', ')}`);
   }
+}
+
+/** Variants every machine of the architecture can run come first; arm64 without a variant means v8. */
+const BASELINE: ReadonlySet<string | undefined> = new Set([undefined, 'v1', 'v8']);
+
+/**
+ * Selects the linux image for one architecture from an index; of several variants the one every machine can
+ * run. Attestation entries (`unknown/unknown`) never match. Throws PLATFORM_UNKNOWN, listing what there is.
+ */
+export function selectPlatform(
+  index: ImageIndex,
+  architecture: Architecture,
+  where = 'the manifest list',
+): Descriptor {
+  const matching = index.manifests.filter(
+    ({ platform }) => platform?.os === 'linux' && platform.architecture === architecture,
+  );
+  const selected = matching.find(({ platform }) => BASELINE.has(platform?.variant)) ?? matching[0];
+  if (selected !== undefined) return selected;
+  const platforms = index.manifests.flatMap(({ platform }) =>
+    platform === undefined || platform.os === 'unknown'
+      ? []
+      : [`${platform.os}/${platform.architecture}${platform.variant ? `/${platform.variant}` : ''}`],
+  );
+  const there = platforms.length === 0 ? 'no platform at all' : [...new Set(platforms)].sort().join(', ');
+  throw new EdgefabError(`${where} has no image for linux/${architecture}: it has ${printable(there, 500)}`, {
+    code: 'PLATFORM_UNKNOWN',
+    place: { image: where },
+  });
 }

@@ -1,0 +1,100 @@
+import { EdgefabError } from '../errors.ts';
+import { transient } from './retry.ts';
+
+/** The code Node gives a request on which nothing arrived for the stall time (got's and ours). */
+const STALLED = 'ETIMEDOUT';
+
+interface Cause {
+  readonly words: string;
+  readonly again?: boolean;
+  readonly suggestion?: string;
+}
+
+const CHECK_NETWORK = 'Check the network and the proxy of this machine, then run again';
+const TRUST =
+  'Give the certificate of the registry’s authority, or --insecure for a registry you trust anyway';
+
+const CAUSES: Readonly<Record<string, Cause>> = {
+  ENOTFOUND: {
+    words: 'its name was not found',
+    suggestion: 'Check the host name and the DNS of this machine',
+  },
+  EAI_AGAIN: { words: 'the name server gave no answer', again: true, suggestion: CHECK_NETWORK },
+  ECONNREFUSED: {
+    words: 'the connection was refused',
+    suggestion: 'Check host and port, and that the registry runs',
+  },
+  ECONNRESET: { words: 'the connection was cut', again: true },
+  EPIPE: { words: 'the connection was cut', again: true },
+  ECONNABORTED: { words: 'the connection was cut', again: true },
+  EHOSTUNREACH: { words: 'there is no route to it', again: true, suggestion: CHECK_NETWORK },
+  ENETUNREACH: { words: 'there is no route to it', again: true, suggestion: CHECK_NETWORK },
+  [STALLED]: { words: 'nothing arrived for too long', again: true, suggestion: CHECK_NETWORK },
+  CERT_HAS_EXPIRED: {
+    words: 'its TLS certificate has expired',
+    suggestion: 'Check the clock of this machine, then the registry’s certificate',
+  },
+  CERT_NOT_YET_VALID: {
+    words: 'its TLS certificate is not valid yet',
+    suggestion: 'Check the clock of this machine',
+  },
+  ERR_TLS_CERT_ALTNAME_INVALID: {
+    words: 'its TLS certificate is for another name',
+    suggestion: 'Use the host name that the certificate holds',
+  },
+  EPROTO: { words: 'it does not speak TLS on this port', suggestion: 'Use --insecure if it is plain http' },
+};
+
+/** Gives the system code of a failed request, looking through what a client wrapped around it. */
+export function failureCode(error: unknown): string {
+  let code = '';
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && typeof at.code === 'string') code = at.code;
+  }
+  return code;
+}
+
+function causeOf(code: string): Cause {
+  const known = CAUSES[code];
+  if (known !== undefined) return known;
+  if (/SIGNED|UNABLE_TO_|CERT_/.test(code))
+    return { words: `its TLS certificate is not trusted (${code})`, suggestion: TRUST };
+  if (/^(?:ERR_SSL|ERR_TLS|HPE_)/.test(code))
+    return { words: `it does not speak proper TLS or HTTP (${code})`, suggestion: TRUST };
+  return { words: `the request failed${code === '' ? '' : ` (${code})`}` };
+}
+
+/** Tells whether an https request failed in a way that a plain http server makes it fail. */
+export function speaksNoTls(error: unknown): boolean {
+  const code = failureCode(error);
+  return code === 'EPROTO' || code.startsWith('ERR_SSL') || code === 'ECONNREFUSED' || code === 'ECONNRESET';
+}
+
+/** Keeps message and code only: a client's own error holds the request, and with it the Authorization. */
+export function bareCause(error: unknown): Error {
+  const bare = new Error(error instanceof Error ? error.message : 'not an Error');
+  return Object.assign(bare, { code: failureCode(error) });
+}
+
+/** A URL as messages show it: signed redirects carry secrets in their query. */
+export function shownUrl(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+/** Makes the REGISTRY_UNREACHABLE error for a request that got no answer; transient where a retry may help. */
+export function unreachable(error: unknown, registry: string, url: URL): EdgefabError {
+  const { words, again, suggestion } = causeOf(failureCode(error));
+  const via = url.host === registry ? '' : ` (at ${url.host})`;
+  const failure = new EdgefabError(`registry ${registry} cannot be reached${via}: ${words}`, {
+    code: 'REGISTRY_UNREACHABLE',
+    place: { url: shownUrl(url) },
+    suggestions: suggestion === undefined ? [] : [suggestion],
+    cause: bareCause(error),
+  });
+  return again === true ? transient(failure) : failure;
+}
+
+/** Makes the error a request is ended with when nothing arrived for the stall time. */
+export function stalled(stallTimeoutMs: number): Error {
+  return Object.assign(new Error(`nothing arrived for ${stallTimeoutMs / 1000} s`), { code: STALLED });
+}
