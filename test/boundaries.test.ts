@@ -10,7 +10,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/disk': ['src/formats', 'src/host/host.ts'],
   'src/mirror/imageset': ['src/oci', 'src/formats', 'src/host/host.ts'],
   'src/mirror/resolve': ['src/mirror/imageset', 'src/oci', 'src/formats', 'src/host/host.ts'],
-  'src/mirror/plan': ['src/mirror/imageset', 'src/mirror/resolve', 'src/oci', 'src/formats', 'src/host/host.ts'],
+  'src/mirror/plan': [
+    'src/mirror/imageset',
+    'src/mirror/resolve',
+    'src/oci',
+    'src/formats',
+    'src/host/host.ts',
+  ],
   'src/mirror/pull': [
     'src/mirror/imageset',
     'src/mirror/resolve',
@@ -50,7 +56,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 function forbid(folder: string, allowed: readonly string[]): IForbiddenRuleType {
-  const paths = [folder, 'src/errors.ts', 'node_modules', ...allowed].map((path) => path.replaceAll('.', '\\.'));
+  const paths = [folder, 'src/errors.ts', 'node_modules', ...allowed].map((path) =>
+    path.replaceAll('.', '\\.'),
+  );
   return {
     name: `${folder} imports only what its question needs`,
     severity: 'error',

@@ -10,7 +10,8 @@ import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderPlan } from './terminal/render-plan.ts';
 
 export default class Plan extends EdgefabCommand {
-  static override summary = 'Say what will be fetched, how long it takes and whether it fits, before anything is';
+  static override summary =
+    'Say what will be fetched, how long it takes and whether it fits, before anything is';
   static override description =
     'Resolves the image set against the registries (manifests only, a few kilobytes an image) or takes edgefab.lock, ' +
     'counts every byte once, and checks the budgets: space on the cache disk, the embed area of every site.';

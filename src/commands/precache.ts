@@ -20,7 +20,12 @@ export default class Precache extends EdgefabCommand {
     '<%= config.bin %> precache',
     '<%= config.bin %> precache imagesets/4.13.1.yaml --folder /run/media/edgefab --authfile pull-secret.json',
   ];
-  static override args = { imageset: Args.file({ description: 'an ImageSetConfiguration; default: the factory says', name: 'IMAGESET' }) };
+  static override args = {
+    imageset: Args.file({
+      description: 'an ImageSetConfiguration; default: the factory says',
+      name: 'IMAGESET',
+    }),
+  };
   static override flags = {
     ...registryFlags,
     factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
@@ -41,7 +46,8 @@ export default class Precache extends EdgefabCommand {
         parallel: flags.parallel,
         signal: this.signal,
       });
-      if (state === 'updated') this.say('info', `the lock ${request.lockPath} no longer fitted and was made anew`);
+      if (state === 'updated')
+        this.say('info', `the lock ${request.lockPath} no longer fitted and was made anew`);
       if (state !== 'kept') await writeLock(request.lockPath, lock);
       const outcome = await precache(
         lock,
@@ -82,13 +88,18 @@ export default class Precache extends EdgefabCommand {
     }
   }
 
-  async #request(imageset: string | undefined, flags: { factory: string; folder: string | undefined; arch: string }) {
+  async #request(
+    imageset: string | undefined,
+    flags: { factory: string; folder: string | undefined; arch: string },
+  ) {
     if (imageset === undefined) {
       const request = await factoryRequest(await loadFactory(flags.factory, realHost));
       return flags.folder === undefined ? request : { ...request, folder: flags.folder };
     }
     if (flags.folder === undefined) {
-      throw new EdgefabError('precache IMAGESET needs --folder: where is the cache disk mounted?', { code: 'USAGE_INVALID' });
+      throw new EdgefabError('precache IMAGESET needs --folder: where is the cache disk mounted?', {
+        code: 'USAGE_INVALID',
+      });
     }
     return await imageSetRequest(imageset, flags.folder, flags.arch);
   }

@@ -17,11 +17,11 @@ import { assertCompleteCache } from '../mirror/store/cache-file.ts';
 import { writeFileDurably } from '../mirror/store/write-file-durably.ts';
 import { buildId, type Json } from './build-id.ts';
 import type { Factory } from './factory.ts';
+import { fileSize } from './file-size.ts';
 import { networkKargs } from './network.ts';
 import { preloadImages } from './preload-images.ts';
 import type { Site } from './site.ts';
 import { siteIgnition } from './site-ignition.ts';
-import { fileSize } from './file-size.ts';
 import { EDGEFAB_VERSION } from './version.ts';
 
 /** How long a stick should be good for on the shelf unless the site says otherwise: 7 days. */
@@ -58,10 +58,13 @@ export async function buildSite(
 ): Promise<SiteReceipt> {
   const liveIso = factory.media?.liveIso;
   if (liveIso === undefined) {
-    throw new EdgefabError(`${factory.file} has no media.liveIso: which CoreOS live ISO is the stick made from?`, {
-      code: 'FACTORY_INVALID',
-      place: { file: factory.file, field: 'media.liveIso' },
-    });
+    throw new EdgefabError(
+      `${factory.file} has no media.liveIso: which CoreOS live ISO is the stick made from?`,
+      {
+        code: 'FACTORY_INVALID',
+        place: { file: factory.file, field: 'media.liveIso' },
+      },
+    );
   }
   const cache = await assertCompleteCache(factory.paths.cache, lockId(lock));
   const folder = join(factory.paths.out, site.name);
@@ -91,7 +94,13 @@ export async function buildSite(
   const kargs = { append: [...networkKargs(site), ...site.kargs.append], delete: site.kargs.delete };
   const file = `${site.name}.iso`;
   const built = await buildSiteIso(
-    { source: liveIso, target: join(folder, file), ignition: serializeIgnition(marked), kargs, overwrite: true },
+    {
+      source: liveIso,
+      target: join(folder, file),
+      ignition: serializeIgnition(marked),
+      kargs,
+      overwrite: true,
+    },
     host,
   );
   const horizon = certificateHorizon(certificatesOf(marked));
@@ -136,13 +145,27 @@ function horizonWarnings(site: Site, notAfter: Date, now: Date): string[] {
 
 /** What of a site shapes its build and may be told: no secret, and no path, which differs from machine to machine. */
 function publicParts(site: Site): Json {
-  const { name, clusterName, domain, hostname, installDisk, cache, dns, network, ntp, certificates, kargs } = site;
-  const parts = { name, clusterName, domain, hostname, installDisk, cache, dns, network, ntp, certificates, kargs };
+  const { name, clusterName, domain, hostname, installDisk, cache, dns, network, ntp, certificates, kargs } =
+    site;
+  const parts = {
+    name,
+    clusterName,
+    domain,
+    hostname,
+    installDisk,
+    cache,
+    dns,
+    network,
+    ntp,
+    certificates,
+    kargs,
+  };
   return JSON.parse(JSON.stringify(parts)) as Json;
 }
 
 async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Uint8Array);
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 }))
+    hash.update(chunk as Uint8Array);
   return hash.digest('hex');
 }

@@ -39,7 +39,8 @@ export async function factoryRequest(factory: Factory): Promise<MirrorRequest> {
   const wanted = [...part.wanted];
   const { release, registry, pullSecret } = factory;
   const image = release.image === undefined ? undefined : formatReference(release.image);
-  if (image !== undefined) wanted.push({ reference: image, role: 'release', requiredBy: 'release.image of the factory' });
+  if (image !== undefined)
+    wanted.push({ reference: image, role: 'release', requiredBy: 'release.image of the factory' });
   if (registry.image !== undefined) {
     const reference = formatReference(registry.image);
     wanted.push({ reference, role: 'tool', requiredBy: 'registry.image of the factory' });

@@ -15,7 +15,8 @@ export interface NewFactory {
 
 export const EXAMPLE_FACTORY: NewFactory = {
   site: 'bip',
-  releaseImage: 'quay.io/openshift-release-dev/ocp-release@sha256:0000000000000000000000000000000000000000000000000000000000000000',
+  releaseImage:
+    'quay.io/openshift-release-dev/ocp-release@sha256:0000000000000000000000000000000000000000000000000000000000000000',
   arch: 'x86_64',
   liveIso: 'media/rhcos-live.x86_64.iso',
   additionalImages: [],
@@ -61,7 +62,9 @@ ${ready}    network:
 
 function imageSetYaml({ additionalImages }: NewFactory): string {
   const images =
-    additionalImages.length === 0 ? ' []' : `\n${additionalImages.map((name) => `    - name: ${name}`).join('\n')}`;
+    additionalImages.length === 0
+      ? ' []'
+      : `\n${additionalImages.map((name) => `    - name: ${name}`).join('\n')}`;
   return `# Images beyond the release that the cache is to hold.
 apiVersion: mirror.openshift.io/v2alpha1
 kind: ImageSetConfiguration

@@ -1,6 +1,6 @@
-import { type EmbedBudget, embedBudget, USUAL_AREA_BYTES } from '../boot/iso/compress-initrd.ts';
-import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
 import { loadIgnition } from '../boot/ignition/load-ignition.ts';
+import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
+import { type EmbedBudget, embedBudget, USUAL_AREA_BYTES } from '../boot/iso/compress-initrd.ts';
 import { patchIgnition } from '../boot/patch/patch-ignition.ts';
 import { type FolderSpace, folderSpace } from '../disk/folder-space.ts';
 import { EdgefabError } from '../errors.ts';
@@ -54,7 +54,9 @@ export async function planFactory(
   const absent = await missingFiles(factory);
   const sites: SitePlan[] = [];
   for (const site of factory.sites) sites.push(await planSite(site, lock));
-  const everywhere = absent.map(({ path, place }) => `${path} is missing (${place.field ?? 'named in the factory'})`);
+  const everywhere = absent.map(
+    ({ path, place }) => `${path} is missing (${place.field ?? 'named in the factory'})`,
+  );
   return {
     plan,
     lockState: state,
@@ -86,7 +88,14 @@ async function planSite(site: Site, lock: Lock): Promise<SitePlan> {
     return { ...(await embedBudget(serializeIgnition(patched.ignition))), areaBytes: USUAL_AREA_BYTES };
   });
   if (ignition !== undefined && ignition.compressedBytes > ignition.areaBytes) {
-    problems.push(`its Ignition needs ${ignition.compressedBytes} bytes, the embed area holds ${ignition.areaBytes}`);
+    problems.push(
+      `its Ignition needs ${ignition.compressedBytes} bytes, the embed area holds ${ignition.areaBytes}`,
+    );
   }
-  return { site: site.name, kargs: [...kargs, ...site.kargs.append], problems, ...(ignition === undefined ? {} : { ignition }) };
+  return {
+    site: site.name,
+    kargs: [...kargs, ...site.kargs.append],
+    problems,
+    ...(ignition === undefined ? {} : { ignition }),
+  };
 }

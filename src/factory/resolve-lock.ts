@@ -1,8 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { hasCode } from '../errors.ts';
-import { parseLock, type Lock } from '../mirror/resolve/lock.ts';
-import { type ManifestSource, type ResolveOptions, resolveImages, type WantedImage } from '../mirror/resolve/resolve.ts';
-import { ociArchitecture } from '../oci/architecture.ts';
+import { EdgefabError, hasCode } from '../errors.ts';
+import { type Lock, parseLock } from '../mirror/resolve/lock.ts';
+import {
+  type ManifestSource,
+  type ResolveOptions,
+  resolveImages,
+  type WantedImage,
+} from '../mirror/resolve/resolve.ts';
+import { type Architecture, architectureOf } from '../oci/architecture.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { parseReference, repositoryOf } from '../oci/reference.ts';
 
@@ -40,7 +45,9 @@ export async function loadLock(path: string): Promise<Lock | undefined> {
 /** Tells whether a lock was made from exactly these wishes. */
 export function isFresh(lock: Lock, request: LockRequest): boolean {
   return (
-    lock.arch === request.arch && lock.inputs.imageSet === request.imageSet && lock.inputs.wanted === wantedId(request)
+    lock.arch === request.arch &&
+    lock.inputs.imageSet === request.imageSet &&
+    lock.inputs.wanted === wantedId(request)
   );
 }
 
@@ -73,7 +80,18 @@ export async function resolveLock(
   };
 }
 
-function lockedRelease(release: NonNullable<LockRequest['release']>, images: Lock['images']): Lock['release'] {
+function ociArchitecture(arch: string): Architecture {
+  const found = architectureOf(arch);
+  if (found !== undefined) return found;
+  throw new EdgefabError(`architecture "${arch}" is not known: want x86_64, aarch64, ppc64le or s390x`, {
+    code: 'USAGE_INVALID',
+  });
+}
+
+function lockedRelease(
+  release: NonNullable<LockRequest['release']>,
+  images: Lock['images'],
+): Lock['release'] {
   const reference = parseReference(release.image);
   const source = repositoryOf(reference);
   const image = images.find(

@@ -1,10 +1,10 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runInstaller } from '../boot/install-config/run-installer.ts';
-import { renderInstallConfig } from '../boot/install-config/render-install-config.ts';
-import { maskInstallConfig } from '../boot/install-config/mask-install-config.ts';
 import type { Ignition } from '../boot/ignition/ignition.ts';
 import { loadIgnition } from '../boot/ignition/load-ignition.ts';
+import { maskInstallConfig } from '../boot/install-config/mask-install-config.ts';
+import { renderInstallConfig } from '../boot/install-config/render-install-config.ts';
+import { runInstaller } from '../boot/install-config/run-installer.ts';
 import { EdgefabError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { writeFileDurably } from '../mirror/store/write-file-durably.ts';
@@ -34,11 +34,14 @@ export async function siteIgnition(
     if (!(error instanceof EdgefabError) || !hasCode(error.cause, 'ENOENT')) throw error;
   }
   const need = (field: string): EdgefabError =>
-    new EdgefabError(`${factory.file} has no ${field}: site ${site.name} has no ready ignition, so the installer is to make one`, {
-      code: 'FACTORY_INVALID',
-      suggestions: [`Add ${field}, or give the site a ready one with ignition: FILE`],
-      place: { file: factory.file, field },
-    });
+    new EdgefabError(
+      `${factory.file} has no ${field}: site ${site.name} has no ready ignition, so the installer is to make one`,
+      {
+        code: 'FACTORY_INVALID',
+        suggestions: [`Add ${field}, or give the site a ready one with ignition: FILE`],
+        place: { file: factory.file, field },
+      },
+    );
   if (factory.installConfig === undefined) throw need('installConfig');
   if (site.domain === undefined) throw need('domain');
   if (site.installDisk === undefined) throw need('installDisk');
@@ -80,10 +83,13 @@ async function pullSecretText({ file, pullSecret }: Factory, host: Pick<Host, 'e
   if ('file' in pullSecret) return (await readFile(pullSecret.file, 'utf8')).trim();
   const text = host.env[pullSecret.env];
   if (text === undefined || text.trim() === '') {
-    throw new EdgefabError(`the environment variable ${pullSecret.env}, which is to hold the pull secret, is not set`, {
-      code: 'FACTORY_INVALID',
-      place: { file, field: 'pullSecret.env' },
-    });
+    throw new EdgefabError(
+      `the environment variable ${pullSecret.env}, which is to hold the pull secret, is not set`,
+      {
+        code: 'FACTORY_INVALID',
+        place: { file, field: 'pullSecret.env' },
+      },
+    );
   }
   return text.trim();
 }

@@ -10,7 +10,9 @@ export default class CacheVerify extends EdgefabCommand {
     'Reads the medium, not the memory of what was written: each blob its lock names is hashed. Ends with 0 when ' +
     'everything is there, 5 when something is missing, 6 when bytes are wrong.';
   static override examples = ['<%= config.bin %> cache verify /run/media/edgefab'];
-  static override args = { folder: Args.directory({ description: 'the cache (where its disk is mounted)', required: true }) };
+  static override args = {
+    folder: Args.directory({ description: 'the cache (where its disk is mounted)', required: true }),
+  };
 
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(CacheVerify);
@@ -25,7 +27,9 @@ export default class CacheVerify extends EdgefabCommand {
     for (const fault of report.strays) this.say('warn', `${fault.path} belongs to no image of the lock`);
     const [first] = report.faults;
     if (first !== undefined) throw verifyError(args.folder, report.faults);
-    this.print(`${report.images} images, ${report.blobs} blobs, ${formatBytes(report.bytes)}: every byte is what it claims to be`);
+    this.print(
+      `${report.images} images, ${report.blobs} blobs, ${formatBytes(report.bytes)}: every byte is what it claims to be`,
+    );
     this.print(`cache ${report.cache.cacheId}, lock ${report.cache.lock}`);
     return { kind: 'CacheReport', folder: args.folder, ...report };
   }

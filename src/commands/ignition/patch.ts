@@ -3,31 +3,40 @@ import { loadIgnition } from '../../boot/ignition/load-ignition.ts';
 import { serializeIgnition } from '../../boot/ignition/parse-ignition.ts';
 import { patchIgnition } from '../../boot/patch/patch-ignition.ts';
 import { EdgefabError } from '../../errors.ts';
-import { loadLock } from '../../factory/resolve-lock.ts';
 import { preloadImages } from '../../factory/preload-images.ts';
+import { loadLock } from '../../factory/resolve-lock.ts';
 import { loadCacheFile } from '../../mirror/store/cache-file.ts';
 import { storePaths } from '../../mirror/store/store-paths.ts';
 import { writeFileDurably } from '../../mirror/store/write-file-durably.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
 
 export default class IgnitionPatch extends EdgefabCommand {
-  static override summary = 'Patch a bootstrap-in-place Ignition config so that the node installs from the cache disk';
+  static override summary =
+    'Patch a bootstrap-in-place Ignition config so that the node installs from the cache disk';
   static override description =
     'Adds units and files, and one asserted edit of one line; installer text it does not know is refused, not mangled. ' +
     'Patching twice changes nothing more. OUTPUT holds the keys of the cluster and is written with mode 0600.';
   static override examples = [
     '<%= config.bin %> ignition patch bootstrap-in-place-for-live-iso.ign --hostname bip --cache /run/media/edgefab -o patched.ign',
   ];
-  static override args = { file: Args.file({ description: 'the config openshift-install made', required: true, exists: true }) };
+  static override args = {
+    file: Args.file({ description: 'the config openshift-install made', required: true, exists: true }),
+  };
   static override flags = {
     hostname: Flags.string({ description: 'host name of the machine, in both phases', required: true }),
     'cache-mode': Flags.option({ options: ['preload', 'registry'] as const })({
       description: 'how images reach the machine; only preload exists yet',
       default: 'preload' as const,
     }),
-    cache: Flags.directory({ description: 'the cache whose images are to be loaded; without it none are', exists: true }),
+    cache: Flags.directory({
+      description: 'the cache whose images are to be loaded; without it none are',
+      exists: true,
+    }),
     'cache-label': Flags.string({ description: 'partition label of the cache disk', default: 'edgefab' }),
-    'save-partlabel': Flags.string({ description: 'partition the install keeps on its target disk', default: 'edgefab-node' }),
+    'save-partlabel': Flags.string({
+      description: 'partition the install keeps on its target disk',
+      default: 'edgefab-node',
+    }),
     output: Flags.string({ char: 'o', description: 'the config to write', required: true }),
   };
 

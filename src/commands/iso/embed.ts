@@ -7,15 +7,26 @@ import { EdgefabCommand } from '../terminal/edgefab-command.ts';
 
 export default class IsoEmbed extends EdgefabCommand {
   static override summary = 'Embed an Ignition config and kernel arguments into a copy of a CoreOS live ISO';
-  static override description = 'The input is only read. What was written is read back before the output gets its name.';
+  static override description =
+    'The input is only read. What was written is read back before the output gets its name.';
   static override examples = [
     '<%= config.bin %> iso embed rhcos-live.iso --ignition patched.ign --append-karg ip=eth0:dhcp -o bip.iso',
   ];
   static override args = { iso: Args.file({ description: 'the live ISO', required: true, exists: true }) };
   static override flags = {
     ignition: Flags.file({ description: 'the Ignition config to embed', required: true, exists: true }),
-    'append-karg': Flags.string({ description: 'kernel argument to add', multiple: true, multipleNonGreedy: true, default: [] }),
-    'delete-karg': Flags.string({ description: 'kernel argument to remove', multiple: true, multipleNonGreedy: true, default: [] }),
+    'append-karg': Flags.string({
+      description: 'kernel argument to add',
+      multiple: true,
+      multipleNonGreedy: true,
+      default: [],
+    }),
+    'delete-karg': Flags.string({
+      description: 'kernel argument to remove',
+      multiple: true,
+      multipleNonGreedy: true,
+      default: [],
+    }),
     output: Flags.string({ char: 'o', description: 'the ISO to write', required: true }),
     force: Flags.boolean({ description: 'replace what is embedded already, and OUTPUT when it exists' }),
   };

@@ -1,5 +1,5 @@
-import { Args, Flags } from '@oclif/core';
 import { join } from 'node:path';
+import { Args, Flags } from '@oclif/core';
 import { EdgefabError } from '../../errors.ts';
 import { buildSite, type SiteReceipt } from '../../factory/build-site.ts';
 import { loadFactory } from '../../factory/load.ts';
@@ -18,8 +18,12 @@ export default class Iso extends EdgefabCommand {
     'keys of the cluster. Refuses a cache that is not complete.';
   static override examples = ['<%= config.bin %> iso', '<%= config.bin %> iso bip --factory factory.yaml'];
   static override strict = false;
-  static override args = { site: Args.string({ description: 'names of sites; all when none is named', name: 'SITE...' }) };
-  static override flags = { factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }) };
+  static override args = {
+    site: Args.string({ description: 'names of sites; all when none is named', name: 'SITE...' }),
+  };
+  static override flags = {
+    factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
+  };
 
   async run(): Promise<unknown> {
     const { argv, flags } = await this.parse(Iso);
@@ -28,12 +32,17 @@ export default class Iso extends EdgefabCommand {
     const sites = selectSites(factory, argv.map(String));
     const absent = await missingFiles(factory);
     if (absent.length > 0) {
-      const lines = absent.map(({ path, place }) => `  ${place.file}:${place.line}:${place.col} ${place.field}: ${path}`);
-      throw new EdgefabError(`${absent.length} files the factory names cannot be read:\n${lines.join('\n')}`, {
-        code: 'FILE_UNREADABLE',
-        place: { file: flags.factory },
-        faults: absent.map(({ path, place }) => ({ place, message: `cannot read ${path}` })),
-      });
+      const lines = absent.map(
+        ({ path, place }) => `  ${place.file}:${place.line}:${place.col} ${place.field}: ${path}`,
+      );
+      throw new EdgefabError(
+        `${absent.length} files the factory names cannot be read:\n${lines.join('\n')}`,
+        {
+          code: 'FILE_UNREADABLE',
+          place: { file: flags.factory },
+          faults: absent.map(({ path, place }) => ({ place, message: `cannot read ${path}` })),
+        },
+      );
     }
     const request = await factoryRequest(factory);
     const lock = await loadLock(factory.paths.lock);
@@ -42,7 +51,11 @@ export default class Iso extends EdgefabCommand {
         lock === undefined
           ? `there is no ${factory.paths.lock}: nothing is precached yet`
           : `${factory.paths.lock} is stale: the factory or its image set has changed since`,
-        { code: 'LOCK_STALE', suggestions: ['Run edgefab precache, then this command again'], place: { file: factory.paths.lock } },
+        {
+          code: 'LOCK_STALE',
+          suggestions: ['Run edgefab precache, then this command again'],
+          place: { file: factory.paths.lock },
+        },
       );
     }
     const receipts: SiteReceipt[] = [];
@@ -55,7 +68,9 @@ export default class Iso extends EdgefabCommand {
       this.print(`  kernel args   ${receipt.iso.kargs}`);
       if (receipt.iso.ignition !== undefined) {
         const { compressedBytes, areaBytes, compression } = receipt.iso.ignition;
-        this.print(`  embed area    ${compressedBytes} of ${areaBytes} bytes (${Math.round((compressedBytes * 100) / areaBytes)}%, ${compression})`);
+        this.print(
+          `  embed area    ${compressedBytes} of ${areaBytes} bytes (${Math.round((compressedBytes * 100) / areaBytes)}%, ${compression})`,
+        );
       }
       for (const warning of receipt.warnings) this.say('warn', `${site.name}: ${warning}`);
       receipts.push(receipt);

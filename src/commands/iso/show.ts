@@ -4,18 +4,26 @@ import { readIsoInitrd, readIsoKargs } from '../../boot/iso/read-iso.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
 
 export default class IsoShow extends EdgefabCommand {
-  static override summary = 'Show what is inside a CoreOS live ISO: its areas, how full they are, and what they hold';
+  static override summary =
+    'Show what is inside a CoreOS live ISO: its areas, how full they are, and what they hold';
   static override examples = ['<%= config.bin %> iso show out/bip/bip.iso'];
-  static override args = { iso: Args.file({ description: 'a CoreOS live ISO, plain or built', required: true, exists: true }) };
+  static override args = {
+    iso: Args.file({ description: 'a CoreOS live ISO, plain or built', required: true, exists: true }),
+  };
 
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(IsoShow);
     this.begin(flags);
     const iso = await inspectIso(args.iso);
     const kargs = iso.kargs === undefined ? undefined : await readIsoKargs(iso);
-    const embedded = [...(await readIsoInitrd(iso))].map(([path, bytes]) => ({ path, sizeBytes: bytes.length }));
+    const embedded = [...(await readIsoInitrd(iso))].map(([path, bytes]) => ({
+      path,
+      sizeBytes: bytes.length,
+    }));
     this.print(`volume        ${iso.volumeId}, ${iso.sizeBytes} bytes (${iso.generation})`);
-    this.print(`embed area    ${iso.ignition.sizeBytes} bytes at ${iso.ignition.offset} (${iso.ignition.file})`);
+    this.print(
+      `embed area    ${iso.ignition.sizeBytes} bytes at ${iso.ignition.offset} (${iso.ignition.file})`,
+    );
     if (embedded.length === 0) this.print('embedded      nothing');
     for (const { path, sizeBytes } of embedded) this.print(`embedded      ${path}, ${sizeBytes} bytes`);
     if (kargs === undefined) {

@@ -29,9 +29,13 @@ export abstract class EdgefabCommand extends Command {
       default: 'info',
       helpGroup: 'GLOBAL',
     }),
-    'log-file': Flags.string({ description: 'also write what is said to this file, with times', helpGroup: 'GLOBAL' }),
+    'log-file': Flags.string({
+      description: 'also write what is said to this file, with times',
+      helpGroup: 'GLOBAL',
+    }),
     progress: Flags.option({ options: PROGRESS_MODES })({
-      description: 'progress: a bar on a terminal, a line every 10 s elsewhere, json for NDJSON events on stderr',
+      description:
+        'progress: a bar on a terminal, a line every 10 s elsewhere, json for NDJSON events on stderr',
       default: 'auto',
       helpGroup: 'GLOBAL',
     }),
@@ -75,8 +79,10 @@ export abstract class EdgefabCommand extends Command {
   protected say(level: LogLevel, message: string): void {
     const file = this.#talk['log-file'];
     if (file !== undefined) appendFileSync(file, `${new Date().toISOString()} ${level} ${message}\n`);
-    const wanted = LOG_LEVELS.indexOf(level) <= LOG_LEVELS.findIndex((item) => item === this.#talk['log-level']);
-    if (wanted && (level === 'error' || !this.#talk.quiet)) this.logToStderr(level === 'info' ? message : `${level}: ${message}`);
+    const wanted =
+      LOG_LEVELS.indexOf(level) <= LOG_LEVELS.findIndex((item) => item === this.#talk['log-level']);
+    if (wanted && (level === 'error' || !this.#talk.quiet))
+      this.logToStderr(level === 'info' ? message : `${level}: ${message}`);
   }
 
   protected override toSuccessJson(result: unknown): unknown {
@@ -116,5 +122,7 @@ function describeError(error: EdgefabError): string {
     if (!error.message.includes(cause.message)) causes.push(`  because: ${cause.message}`);
   }
   const suggestions = [...new Set(error.suggestions)].map((suggestion) => `  try: ${suggestion}`);
-  return [error.message, ...causes, ...suggestions, `  (${error.code}, exit status ${error.exitCode})`].join('\n');
+  return [error.message, ...causes, ...suggestions, `  (${error.code}, exit status ${error.exitCode})`].join(
+    '\n',
+  );
 }

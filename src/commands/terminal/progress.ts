@@ -67,7 +67,9 @@ export function createProgress(mode: ProgressMode, output: ProgressOutput, now: 
         const { what, doneBytes, totalBytes, movedBytes, done, total } = state;
         const event = last ? 'end' : 'progress';
         const ts = new Date(now()).toISOString();
-        output.write(`${JSON.stringify({ event, ts, what, doneBytes, totalBytes, movedBytes, done, total })}\n`);
+        output.write(
+          `${JSON.stringify({ event, ts, what, doneBytes, totalBytes, movedBytes, done, total })}\n`,
+        );
         return;
       }
       default:

@@ -10,7 +10,13 @@ export const registryFlags = {
     helpGroup: 'REGISTRY',
   }),
   insecure: Flags.boolean({ description: 'accept plain HTTP and unverified TLS', helpGroup: 'REGISTRY' }),
-  parallel: Flags.integer({ description: 'transfers at once', default: 6, min: 1, max: 32, helpGroup: 'REGISTRY' }),
+  parallel: Flags.integer({
+    description: 'transfers at once',
+    default: 6,
+    min: 1,
+    max: 32,
+    helpGroup: 'REGISTRY',
+  }),
   'retry-times': Flags.integer({
     description: 'how often to try again what may pass',
     default: 3,
@@ -30,5 +36,8 @@ export interface RegistryFlagValues {
 export async function openRegistry(flags: RegistryFlagValues, authfile?: string): Promise<RegistryClient> {
   const file = flags.authfile ?? authfile;
   const credentials = await loadCredentials(file === undefined ? {} : { authfile: file }, realHost);
-  return createRegistryClient({ credentials, insecure: flags.insecure, retryTimes: flags['retry-times'] }, realHost);
+  return createRegistryClient(
+    { credentials, insecure: flags.insecure, retryTimes: flags['retry-times'] },
+    realHost,
+  );
 }

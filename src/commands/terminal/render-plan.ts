@@ -12,6 +12,8 @@ export function renderPlan(plan: PullPlan): string[] {
     `already held      ${formatBytes(plan.heldBytes)}`,
     `to fetch          ${formatBytes(plan.fetchBytes)}`,
     `space needed      ${formatBytes(plan.spaceBytes)} on the cache disk`,
-    ...(plan.seconds === undefined ? [] : [`time              ${formatSeconds(plan.seconds)} at the given rate`]),
+    ...(plan.seconds === undefined
+      ? []
+      : [`time              ${formatSeconds(plan.seconds)} at the given rate`]),
   ];
 }

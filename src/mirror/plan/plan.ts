@@ -40,7 +40,8 @@ export function uniqueBlobs(images: readonly LockedImage[]): WantedBlob[] {
 /** Computes what is to be fetched. `held` are the blobs the store already has; `rate` is in bytes per second. */
 export function planPull(images: readonly LockedImage[], held: ReadonlySet<Digest>, rate?: number): PullPlan {
   const blobs = uniqueBlobs(images);
-  const sum = (list: readonly LockedBlob[]): number => list.reduce((total, blob) => total + blob.sizeBytes, 0);
+  const sum = (list: readonly LockedBlob[]): number =>
+    list.reduce((total, blob) => total + blob.sizeBytes, 0);
   const uniqueBytes = sum(blobs);
   const heldBytes = sum(blobs.filter((blob) => held.has(blob.digest)));
   const fetchBytes = uniqueBytes - heldBytes;

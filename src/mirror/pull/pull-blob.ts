@@ -41,7 +41,8 @@ export async function pullBlob(
     const before = target.offset;
     try {
       if (tried === 0 && before > 0) options.onBytes(before, 'held');
-      if (before < blob.sizeBytes) await copyBody(blob, parseReference(image.source), source, target, options);
+      if (before < blob.sizeBytes)
+        await copyBody(blob, parseReference(image.source), source, target, options);
       await target.finish();
       return;
     } catch (error) {

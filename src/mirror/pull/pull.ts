@@ -154,7 +154,8 @@ async function pullManifest(
  */
 export function pullError(result: PullResult, images: number): EdgefabError {
   const { failures } = result;
-  const codeOf = (failure: PullFailure): string => (failure.error instanceof EdgefabError ? failure.error.code : '');
+  const codeOf = (failure: PullFailure): string =>
+    failure.error instanceof EdgefabError ? failure.error.code : '';
   const corrupt = failures.find(({ error }) => error instanceof EdgefabError && error.exitCode === 6);
   const full = failures.find((failure) => codeOf(failure) === 'DISK_FULL');
   const refused = failures.every(({ error }) => error instanceof EdgefabError && error.exitCode === 8);

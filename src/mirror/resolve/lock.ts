@@ -54,15 +54,22 @@ export type LockedImage = Readonly<Omit<z.infer<typeof lockedImage>, 'blobs' | '
 /** What a build is pinned to; `edgefab.lock` on disk (CONTRACTS: edgefab.lock). */
 export interface Lock {
   readonly arch: string;
-  readonly inputs: { readonly imageSet: string; readonly wanted: string; readonly ignition?: string | undefined };
-  readonly release?: { readonly version?: string | undefined; readonly image: string; readonly digest: Digest } | undefined;
+  readonly inputs: {
+    readonly imageSet: string;
+    readonly wanted: string;
+    readonly ignition?: string | undefined;
+  };
+  readonly release?:
+    | { readonly version?: string | undefined; readonly image: string; readonly digest: Digest }
+    | undefined;
   readonly images: readonly LockedImage[];
 }
 
 /** Reads a lock; `where` is its path for messages. Throws LOCK_INVALID with every fault found. */
 export function parseLock(text: string, where: string): Lock {
-  const { apiVersion: _, kind: __, ...rest } = parseCheckedYaml(text, lock, { file: where, code: 'LOCK_INVALID' });
-  return rest;
+  const { value } = parseCheckedYaml(text, { file: where, code: 'LOCK_INVALID', schema: lock });
+  const { arch, inputs, release, images } = value;
+  return { arch, inputs, release, images };
 }
 
 function compare(a: string, b: string): number {

@@ -1,10 +1,16 @@
 import pLimit from 'p-limit';
 import { EdgefabError } from '../../errors.ts';
-import { selectPlatform } from '../../oci/architecture.ts';
+import type { Architecture } from '../../oci/architecture.ts';
 import type { FetchedManifest } from '../../oci/client.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { type ImageManifest, parseManifest } from '../../oci/manifest.ts';
-import { atDigest, formatReference, type ImageReference, parseReference, repositoryOf } from '../../oci/reference.ts';
+import { type ImageManifest, parseManifest, selectPlatform } from '../../oci/manifest.ts';
+import {
+  atDigest,
+  formatReference,
+  type ImageReference,
+  parseReference,
+  repositoryOf,
+} from '../../oci/reference.ts';
 import { IMAGE_ROLES, type ImageRole, type LockedImage } from './lock.ts';
 
 /** An image somebody wants: a full reference, and who wants it as what. */
@@ -20,15 +26,18 @@ export interface ManifestSource {
 }
 
 export interface ResolveOptions {
-  /** OCI architecture name: amd64, arm64, … */
-  readonly architecture: string;
+  readonly architecture: Architecture;
   readonly parallel: number;
   readonly signal?: AbortSignal;
   readonly onResolved?: (done: number, total: number) => void;
 }
 
 /** An image and what it is made of, read from the registry. */
-async function resolveOne(wanted: WantedImage, source: ManifestSource, options: ResolveOptions): Promise<LockedImage> {
+async function resolveOne(
+  wanted: WantedImage,
+  source: ManifestSource,
+  options: ResolveOptions,
+): Promise<LockedImage> {
   const reference = parseReference(wanted.reference);
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   const fetched = await source.getManifest(reference, signal);
@@ -41,10 +50,13 @@ async function resolveOne(wanted: WantedImage, source: ManifestSource, options: 
     const childBytes = await source.getManifest(childReference, signal);
     const parsed = parseManifest(childBytes.bytes, childBytes.mediaType, formatReference(childReference));
     if (parsed.kind !== 'image') {
-      throw new EdgefabError(`${wanted.reference}: the list's ${options.architecture} entry is a list again, want an image manifest`, {
-        code: 'MANIFEST_INVALID',
-        place: { image: wanted.reference },
-      });
+      throw new EdgefabError(
+        `${wanted.reference}: the list's ${options.architecture} entry is a list again, want an image manifest`,
+        {
+          code: 'MANIFEST_INVALID',
+          place: { image: wanted.reference },
+        },
+      );
     }
     image = parsed;
     archDigest = child.digest;
@@ -55,10 +67,13 @@ async function resolveOne(wanted: WantedImage, source: ManifestSource, options: 
   for (const { digest, sizeBytes } of [image.config, ...image.layers]) {
     const known = blobs.get(digest);
     if (known !== undefined && known !== sizeBytes) {
-      throw new EdgefabError(`${wanted.reference}: blob ${digest} has two sizes, ${known} and ${sizeBytes} bytes`, {
-        code: 'MANIFEST_INVALID',
-        place: { image: wanted.reference },
-      });
+      throw new EdgefabError(
+        `${wanted.reference}: blob ${digest} has two sizes, ${known} and ${sizeBytes} bytes`,
+        {
+          code: 'MANIFEST_INVALID',
+          place: { image: wanted.reference },
+        },
+      );
     }
     blobs.set(digest, sizeBytes);
   }
@@ -119,17 +134,24 @@ export async function resolveImages(
     ),
   );
   options.signal?.throwIfAborted();
-  const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as unknown);
+  const failures = outcomes
+    .filter((outcome) => outcome.status === 'rejected')
+    .map(({ reason }) => reason as unknown);
   const [first] = failures;
   if (first !== undefined) {
     if (failures.length === 1 || !(first instanceof EdgefabError)) throw first;
-    const lines = failures.map((failure) => `  ${failure instanceof Error ? failure.message : String(failure)}`);
-    throw new EdgefabError(`${failures.length} of ${wanted.length} images could not be resolved:\n${lines.join('\n')}`, {
-      code: first.code,
-      suggestions: first.suggestions,
-      place: first.place,
-      cause: first,
-    });
+    const lines = failures.map(
+      (failure) => `  ${failure instanceof Error ? failure.message : String(failure)}`,
+    );
+    throw new EdgefabError(
+      `${failures.length} of ${wanted.length} images could not be resolved:\n${lines.join('\n')}`,
+      {
+        code: first.code,
+        suggestions: first.suggestions,
+        place: first.place,
+        cause: first,
+      },
+    );
   }
   return mergeSame(outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])));
 }

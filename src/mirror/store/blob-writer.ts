@@ -119,16 +119,21 @@ class PartialBlob implements BlobWriter {
   async finish(): Promise<void> {
     await this.#drain();
     if (this.#hashed < this.#sizeBytes) {
-      throw new EdgefabError(`blob ${this.#digest} was cut short: got ${this.#hashed} of ${this.#sizeBytes} bytes`, {
-        code: 'BLOB_TRUNCATED',
-      });
+      throw new EdgefabError(
+        `blob ${this.#digest} was cut short: got ${this.#hashed} of ${this.#sizeBytes} bytes`,
+        {
+          code: 'BLOB_TRUNCATED',
+        },
+      );
     }
     const got = this.#hash.digest('hex');
     if (got !== digestHex(this.#digest)) {
       await rm(storePaths.partial(this.#root, this.#digest), { force: true });
       throw new EdgefabError(`blob ${this.#digest} has digest sha256:${got} after ${this.#hashed} bytes`, {
         code: 'BLOB_DIGEST_MISMATCH',
-        suggestions: ['Run the same command again; if it happens twice, the registry or a proxy before it holds wrong bytes'],
+        suggestions: [
+          'Run the same command again; if it happens twice, the registry or a proxy before it holds wrong bytes',
+        ],
       });
     }
     await this.#file.datasync();

@@ -23,7 +23,11 @@ export type CacheFile = Readonly<z.infer<typeof cacheFile>>;
 export async function loadCacheFile(root: string): Promise<CacheFile | undefined> {
   const path = storePaths.cacheFile(root);
   try {
-    return parseCheckedYaml(await readFile(path, 'utf8'), cacheFile, { file: path, code: 'LOCK_INVALID' });
+    return parseCheckedYaml(await readFile(path, 'utf8'), {
+      file: path,
+      code: 'LOCK_INVALID',
+      schema: cacheFile,
+    }).value;
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
@@ -45,7 +49,8 @@ export async function assertCompleteCache(root: string, lock: string): Promise<C
       place: { file: storePaths.cacheFile(root) },
     });
   if (found === undefined) throw refuse('is not an edgefab cache: it has no edgefab-cache.json');
-  if (found.lock !== lock) throw refuse(`holds another lock: it has ${found.lock}, the factory wants ${lock}`);
+  if (found.lock !== lock)
+    throw refuse(`holds another lock: it has ${found.lock}, the factory wants ${lock}`);
   if (found.state !== 'complete') throw refuse('is incomplete');
   return found;
 }

@@ -8,7 +8,8 @@ export const storePaths = {
   temporary: (root: string): string => join(root, 'tmp'),
   partial: (root: string, digest: Digest): string => join(root, 'tmp', `${digestHex(digest)}.partial`),
   dirViews: (root: string): string => join(root, 'views', 'dir'),
-  dirView: (root: string, repository: string, digest: Digest): string => join(root, dirViewName(repository, digest)),
+  dirView: (root: string, repository: string, digest: Digest): string =>
+    join(root, dirViewName(repository, digest)),
   lock: (root: string): string => join(root, 'edgefab.lock'),
   cacheFile: (root: string): string => join(root, 'edgefab-cache.json'),
   ociLayout: (root: string): string => join(root, 'oci-layout'),

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { EdgefabError, hasCode } from '../../errors.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
-import { formatIndex, formatOciLayout } from '../../oci/layout.ts';
+import { encodeLayoutIndex, encodeOciLayout, REF_NAME } from '../../oci/layout.ts';
+import type { Descriptor } from '../../oci/manifest.ts';
 import { formatLock, type Lock, type LockedBlob, type LockedImage, lockId } from '../resolve/lock.ts';
 import { type BlobWriter, openBlobWriter } from './blob-writer.ts';
 import { type CacheFile, loadCacheFile, writeCacheFile } from './cache-file.ts';
@@ -72,8 +73,11 @@ export async function openStore(root: string, options: StoreOptions): Promise<St
     complete: async (lock) => {
       await syncFolder(storePaths.blobs(root));
       for (const image of lock.images) await writeViews(root, image);
-      await writeFileDurably(storePaths.ociLayout(root), formatOciLayout());
-      await writeFileDurably(storePaths.index(root), formatIndex(await describeImages(root, lock.images)));
+      await writeFileDurably(storePaths.ociLayout(root), encodeOciLayout());
+      await writeFileDurably(
+        storePaths.index(root),
+        encodeLayoutIndex({ manifests: await describeImages(root, lock.images) }),
+      );
       return mark(lock, 'complete');
     },
   };
@@ -95,18 +99,24 @@ async function writeViews(root: string, image: LockedImage): Promise<void> {
   const blobs = image.blobs.map((blob) => blob.digest);
   await writeDirView(root, { repository: image.source, digest: image.archDigest, blobs });
   if (image.digest !== image.archDigest) {
-    await writeDirView(root, { repository: image.source, digest: image.digest, child: image.archDigest, blobs });
+    await writeDirView(root, {
+      repository: image.source,
+      digest: image.digest,
+      child: image.archDigest,
+      blobs,
+    });
   }
 }
 
-async function describeImages(root: string, images: readonly LockedImage[]): Promise<Parameters<typeof formatIndex>[0]> {
+async function describeImages(root: string, images: readonly LockedImage[]): Promise<Descriptor[]> {
   return await Promise.all(
     images.map(async (image) => ({
       mediaType: image.mediaType,
       digest: image.digest,
       sizeBytes: (await stat(storePaths.blob(root, image.digest))).size,
       annotations: {
-        'org.opencontainers.image.ref.name': image.tag === undefined ? `${image.source}@${image.digest}` : `${image.source}:${image.tag}`,
+        [REF_NAME]:
+          image.tag === undefined ? `${image.source}@${image.digest}` : `${image.source}:${image.tag}`,
       },
     })),
   );

@@ -58,7 +58,13 @@ export async function verifyCache(root: string, options: VerifyOptions): Promise
     faults.push({ kind: 'state', path: 'edgefab.lock', got: lockId(lock), want: cache.lock, images: [] });
   }
   if (cache.state !== 'complete') {
-    faults.push({ kind: 'state', path: 'edgefab-cache.json', got: cache.state, want: 'complete', images: [] });
+    faults.push({
+      kind: 'state',
+      path: 'edgefab-cache.json',
+      got: cache.state,
+      want: 'complete',
+      images: [],
+    });
   }
   const expected = expectedBlobs(lock.images);
   const limit = pLimit(options.parallel);
@@ -153,7 +159,13 @@ async function checkViews(root: string, image: LockedImage): Promise<CacheFault[
     // stat follows the link: a dangling one is as bad as none.
     const found = await stat(join(root, path)).catch(() => undefined);
     if (found === undefined) {
-      faults.push({ kind: 'view', path, got: 'nothing', want: `a link to ${digest}`, images: [`${image.source}@${digest}`] });
+      faults.push({
+        kind: 'view',
+        path,
+        got: 'nothing',
+        want: `a link to ${digest}`,
+        images: [`${image.source}@${digest}`],
+      });
     }
   }
   return faults;
@@ -165,5 +177,11 @@ async function findStrays(root: string, expected: ReadonlyMap<Digest, Expected>)
   return names
     .filter((name) => !known.has(name))
     .sort()
-    .map((name) => ({ kind: 'stray', path: join('blobs', 'sha256', name), got: 'a blob', want: 'nothing', images: [] }));
+    .map((name) => ({
+      kind: 'stray',
+      path: join('blobs', 'sha256', name),
+      got: 'a blob',
+      want: 'nothing',
+      images: [],
+    }));
 }

@@ -13,7 +13,11 @@ export async function syncFolder(path: string): Promise<void> {
 }
 
 /** Writes a whole file under a temporary name, flushes it, and gives it its name last. Throws DISK_FULL. */
-export async function writeFileDurably(path: string, bytes: string | Uint8Array, mode = 0o644): Promise<void> {
+export async function writeFileDurably(
+  path: string,
+  bytes: string | Uint8Array,
+  mode = 0o644,
+): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     const file = await open(temporary, 'w', mode);
