@@ -15,7 +15,7 @@ import {
 export type ReadAt = (offset: number, length: number) => Promise<Uint8Array>;
 
 /** Where a file's bytes are in the image. */
-export interface IsoFile {
+interface IsoFile {
   readonly path: string;
   readonly offset: number;
   readonly sizeBytes: number;

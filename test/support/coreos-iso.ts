@@ -1,5 +1,4 @@
 export {
-  DEMO_VOLUME_ID,
   type DemoIsoGeneration,
   type DemoIsoOptions,
   encodeCoreosIso,

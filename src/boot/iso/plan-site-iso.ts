@@ -23,7 +23,7 @@ export interface Region {
   readonly bytes: Uint8Array;
 }
 
-export interface IgnitionPlan extends EmbedBudget {
+interface IgnitionPlan extends EmbedBudget {
   readonly areaBytes: number;
   readonly files: ReadonlyMap<string, Uint8Array>;
 }

@@ -14,7 +14,7 @@ export interface DemoIsoOptions {
 }
 
 /** The volume id of every image made here, so that none is taken for a real one. */
-export const DEMO_VOLUME_ID = 'edgefab-demo';
+const DEMO_VOLUME_ID = 'edgefab-demo';
 
 const DEFAULT_AREA_BYTES = 262_144;
 const DEFAULT_KARGS_CAPACITY = 1139;
