@@ -120,6 +120,16 @@ describe.skipIf(!HAS_TOOLS)('edgefab-preload.sh with real skopeo and podman (nee
     expect(run.lines.map((line) => line.split(' ')[0])).toEqual(['loaded', 'present', 'present']);
   });
 
+  test.skipIf(process.arch !== 'x64')(
+    'a list with one child is loaded under its own digest (on x86_64)',
+    async () => {
+      const list = await makeDirView(cache, 'made-up/list', 'content', { list: true });
+      writeList([`live ${list.reference} ${list.view}`]);
+      expect(preload()).toMatchObject({ status: 0, lines: [`loaded ${list.reference} -`] });
+      expect(podmanHas(list.reference)).toBe(true);
+    },
+  );
+
   test('an image whose bytes are of another digest is refused', () => {
     const [one, two] = images;
     writeList([`live ${one?.reference} ${two?.view}`]);

@@ -18,8 +18,33 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
+/** A list of one child only, as the store keeps the lists of images for other machines too. */
+function sparseList(manifest: Uint8Array): Buffer {
+  const platform = { architecture: 'amd64', os: 'linux' };
+  const docker = 'application/vnd.docker.distribution.manifest';
+  const child = {
+    mediaType: `${docker}.v2+json`,
+    size: manifest.length,
+    digest: `sha256:${sha256(manifest)}`,
+    platform,
+  };
+  const foreign = {
+    ...child,
+    digest: `sha256:${'0'.repeat(64)}`,
+    platform: { ...platform, architecture: 's390x' },
+  };
+  return Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: `${docker}.list.v2+json`, manifests: [foreign, child] }),
+  );
+}
+
 /** Makes a small image of one layer with the given content, as a view inside a cache folder. */
-export async function makeDirView(cache: string, name: string, content: string): Promise<DirView> {
+export async function makeDirView(
+  cache: string,
+  name: string,
+  content: string,
+  { list = false } = {},
+): Promise<DirView> {
   const tar = pack();
   tar.entry({ name: 'content.txt', mtime: new Date(0) }, content);
   tar.finalize();
@@ -52,12 +77,14 @@ export async function makeDirView(cache: string, name: string, content: string):
       ],
     }),
   );
-  const hex = sha256(manifest);
+  const top = list ? sparseList(manifest) : manifest;
+  const hex = sha256(top);
   const view = `views/dir/quay.io/${name}@sha256-${hex}`;
   const folder = join(cache, view);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'version'), 'Directory Transport Version: 1.1\n');
-  writeFileSync(join(folder, 'manifest.json'), manifest);
+  writeFileSync(join(folder, 'manifest.json'), top);
+  if (list) writeFileSync(join(folder, `${sha256(manifest)}.manifest.json`), manifest);
   writeFileSync(join(folder, sha256(config)), config);
   const layerFile = join(folder, sha256(layer));
   writeFileSync(layerFile, layer);

@@ -16,7 +16,7 @@ export interface InstallConfigSite {
 }
 
 // The installer pastes the disk into a shell line without quotes and checks only that it is not empty.
-const DEVICE = /^\/dev\/(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9._:+-]+(?:\/[A-Za-z0-9._:+-]+)*$/;
+const DEVICE = /^\/dev(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._:+-]+)+$/;
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,52}[a-z0-9])?$/;
 const DOMAIN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
 const SSH_KEY = /^(?:ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/=]+(?: [^\n\r]*)?$/;

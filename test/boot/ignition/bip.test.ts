@@ -69,36 +69,36 @@ describe('bootstrapImageNames', () => {
   });
 
   test.each([
-    ['a container that is run', 'A=$(image_for etcd)\npodman run \\\n  "${A}" \\\n  x', ['etcd run', pause]],
+    ['a container that is run', `A=$(image_for etcd)\npodman run \\\n  "\${A}" \\\n  x`, ['etcd run', pause]],
     [
       'a container run without quotes',
-      'A=$(image_for etcd)\npodman run \\\n  ${A} \\\n  x',
+      `A=$(image_for etcd)\npodman run \\\n  \${A} \\\n  x`,
       ['etcd run', pause],
     ],
     [
       'a command put together',
-      'A=$(image_for etcd)\npodmancmd="${podmancmd} --name x ${A}"',
+      `A=$(image_for etcd)\npodmancmd="\${podmancmd} --name x \${A}"`,
       ['etcd run', pause],
     ],
     [
       'a static pod',
-      'A=$(image_for hyperkube)\n  --manifest-image="${A}" \\',
+      `A=$(image_for hyperkube)\n  --manifest-image="\${A}" \\`,
       ['hyperkube static-pod', pause],
     ],
     [
       'a flag without use here',
-      'A=$(image_for coredns)\n --coredns-image="${A}" \\',
+      `A=$(image_for coredns)\n --coredns-image="\${A}" \\`,
       ['coredns name-only', pause],
     ],
     [
       'an ask with an or',
-      'A=$(image_for k || echo "no")\n --keepalived-image="${A}"',
+      `A=$(image_for k || echo "no")\n --keepalived-image="\${A}"`,
       ['k name-only', pause],
     ],
     ['a name no one uses', 'A=$(image_for machine-os-content)', ['machine-os-content name-only', pause]],
     [
       'a node image by variable',
-      'x=rhel-coreos\nuntil A=$(image_for ${x}); do :; done\nostree y docker://"${A}"',
+      `x=rhel-coreos\nuntil A=$(image_for \${x}); do :; done\nostree y docker://"\${A}"`,
       [pause, 'rhel-coreos os'],
     ],
     ['the same twice', 'A=$(image_for etcd)\nB=$(image_for etcd)\npodman run \\\n "$B"', ['etcd run', pause]],
@@ -110,8 +110,8 @@ describe('bootstrapImageNames', () => {
 
   test.each([
     ['a variable set twice', 'x=a\nx=b\nA=$(image_for $x)'],
-    ['a variable set nowhere', 'A=$(image_for "${x}")'],
-    ['a name that is put together', 'A=$(image_for "os-${stream}")'],
+    ['a variable set nowhere', `A=$(image_for "\${x}")`],
+    ['a name that is put together', `A=$(image_for "os-\${stream}")`],
   ])('refuses %s', (_name, script) => {
     expect(() => of(script)).toThrow(
       expect.objectContaining({ code: 'INSTALLER_TEXT_UNKNOWN', message: expect.stringContaining(BOOTKUBE) }),

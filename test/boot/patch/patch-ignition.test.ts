@@ -226,7 +226,7 @@ describe('patching refuses', () => {
       edited('install -n -i', 'install --new -i'),
       {},
       'INSTALLER_TEXT_UNKNOWN',
-      /expected:\n.*coreos-installer install -n[^]*found:\n.*install --new/,
+      /expected:\n.*coreos-installer install -n[\s\S]*found:\n.*install --new/,
     ],
     [
       'two installer calls',
