@@ -1,3 +1,4 @@
+import { isFlat } from './site-network.ts';
 import type { SiteEntry, SiteKeys } from './site-schema.ts';
 
 type Fields = Record<string, unknown>;
@@ -17,12 +18,6 @@ function mergeMaps(under: Fields, over: Fields): Fields {
 }
 
 type Network = NonNullable<SiteKeys['network']>;
-
-const FLAT_KEYS = ['mac', 'interface', 'address', 'gateway'] as const;
-
-function isFlat(network: Network): boolean {
-  return FLAT_KEYS.some((key) => network[key] !== undefined);
-}
 
 function defaultNetwork(network: Network, site: Network): Network {
   const { interfaces, dns, ...flat } = network;

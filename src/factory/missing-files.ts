@@ -1,11 +1,11 @@
-import { access } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import type { Factory, FileReference } from './factory.ts';
 
 /** Finds every file and folder the factory names that cannot be read, each with the place that names it. */
 export async function missingFiles({ files }: Pick<Factory, 'files'>): Promise<FileReference[]> {
   const missing: FileReference[] = [];
   for (const file of files) {
-    const readable = await access(file.path, 4).then(
+    const readable = await access(file.path, constants.R_OK).then(
       () => true,
       () => false,
     );

@@ -30,6 +30,8 @@ const release = z
     image: imageReference.optional(),
   })
   .superRefine((value, context) => {
+    // A key that is wrong by itself is not there: it must not be called missing.
+    if (context.issues.length > 0) return;
     if (value.image === undefined && value.version === undefined)
       context.addIssue({ code: 'custom', path: ['version'], message: 'missing, expected version or image' });
     if (value.image !== undefined && value.channel !== undefined)

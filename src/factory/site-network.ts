@@ -59,7 +59,8 @@ function listedInterface(item: NonNullable<Network['interfaces']>[number], index
   };
 }
 
-function isFlat({ mac, interface: name, address, gateway }: Network): boolean {
+/** Tells whether `network` has keys of the flat form, which describe one interface. */
+export function isFlat({ mac, interface: name, address, gateway }: Network): boolean {
   return [mac, name, address, gateway].some((value) => value !== undefined);
 }
 

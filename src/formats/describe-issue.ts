@@ -60,14 +60,15 @@ function mismatch(path: FieldPath, context: IssueContext, hint?: string): IssueT
       message: `${path.length === 0 ? 'found nothing' : 'missing'}, expected ${expected}`,
     };
   const source = context.sourceOf(path);
-  const found = foundText(
-    value,
-    source,
-    views.some(({ secret }) => secret),
-  );
-  const wantsText = views.length > 0 && views.every(({ schema }) => schema._zod.def.type === 'string');
+  const secret = views.some((view) => view.secret);
+  const wantsText =
+    !secret && views.length > 0 && views.every(({ schema }) => schema._zod.def.type === 'string');
   const quotes = wantsText && typeof value === 'number' ? ` (write it in quotes: "${source ?? value}")` : '';
-  return { path, part: 'value', message: `found ${found}, expected ${expected}${hint ?? quotes}` };
+  return {
+    path,
+    part: 'value',
+    message: `found ${foundText(value, source, secret)}, expected ${expected}${hint ?? quotes}`,
+  };
 }
 
 function unknownKey(path: FieldPath, key: string, context: IssueContext): IssueText {

@@ -5,10 +5,11 @@ type Schema = z.core.$ZodType;
 
 const secrets = new WeakSet<Schema>();
 
-/** Marks a schema whose values are never to be shown, whatever is wrong with them. Returns the schema. */
-export function secretValue<T extends Schema>(schema: T): T {
-  secrets.add(schema);
-  return schema;
+/** Makes a schema whose values are never shown, whatever is wrong with them; the given one stays as it is. */
+export function secretValue<T extends z.ZodType>(schema: T): T {
+  const marked = schema.clone(undefined, { parent: true });
+  secrets.add(marked);
+  return marked;
 }
 
 /** A schema with what its wrappers (optional, default, …) say about it. */

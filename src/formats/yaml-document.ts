@@ -21,6 +21,8 @@ const LIMITS = {
   textBytes: 4 * 1024 * 1024,
   /** Values after aliases are expanded, so that nested aliases cannot grow without end. */
   values: 250_000,
+  /** About eight a line; a file made only of marks costs the parser seconds a megabyte. */
+  lexemes: 1_500_000,
   depth: 64,
   /** The parser's own stack: the composer recurses, and V8 aborts the process when the stack runs out. */
   parserStack: 160,
@@ -40,6 +42,11 @@ export interface YamlDocument extends YamlSource, Origin {
   readonly data: unknown;
 }
 
+// The JSON schema's tags, YAML 1.2 section 10.2; the parser knows more when they are written out.
+const CORE_TAGS = new Set(
+  ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((tag) => `tag:yaml.org,2002:${tag}`),
+);
+
 interface Spot {
   readonly keyAt: number;
   readonly valueAt: number;
@@ -58,8 +65,11 @@ class LimitReached extends Error {
 
 function* boundedTokens(text: string): Generator<CST.Token> {
   const parser = new Parser();
+  let lexemes = 0;
   for (const lexeme of new Lexer().lex(text)) {
     yield* parser.next(lexeme);
+    if (++lexemes > LIMITS.lexemes)
+      throw new LimitReached(`more than ${LIMITS.lexemes} words and marks`, parser.offset);
     if (parser.stack.length > LIMITS.parserStack)
       throw new LimitReached(`nested deeper than ${LIMITS.depth} levels`, parser.offset);
   }
@@ -83,8 +93,11 @@ class Reader {
       this.faults.push({ offset: at, message: `alias *${showText(node.source)} has no anchor before it` });
       return { value: undefined, spot: { keyAt, valueAt: at } };
     }
-    if ((isScalar(node) || isMap(node) || isSeq(node)) && node.anchor !== undefined && !expanding)
-      this.anchors.set(node.anchor, node);
+    if (isScalar(node) || isMap(node) || isSeq(node)) {
+      if (node.anchor !== undefined && !expanding) this.anchors.set(node.anchor, node);
+      if (node.tag !== undefined && !CORE_TAGS.has(node.tag))
+        this.faults.push({ offset: at, message: `the tag ${showText(node.tag)} is not one of JSON's kinds` });
+    }
     if (isMap(node)) return this.readMap(node.items, keyAt, at, depth, expanding);
     if (isSeq(node)) {
       const children = new Map<number, Spot>();

@@ -1,5 +1,6 @@
-import type { z } from 'zod/v4';
+import { z } from 'zod/v4';
 import type { Place } from '../../errors.ts';
+import type { Checked } from '../../formats/checked-value.ts';
 import { checkYaml } from '../../formats/checked-yaml.ts';
 import { faultsError } from '../../formats/faults-error.ts';
 import type { FieldPath } from '../../formats/field-path.ts';
@@ -22,14 +23,21 @@ const TARGET_KEYS = [
   'targetRepo',
 ];
 
-function isV2({ data }: YamlDocument): boolean {
-  const isMap = typeof data === 'object' && data !== null && 'apiVersion' in data;
-  return isMap && data.apiVersion === imageSetV2Schema.shape.apiVersion.value;
-}
+const API_VERSIONS = [
+  imageSetV1Schema.shape.apiVersion.value,
+  imageSetV2Schema.shape.apiVersion.value,
+] as const;
 
-function isV1({ data }: YamlDocument): boolean {
-  const isMap = typeof data === 'object' && data !== null && 'apiVersion' in data;
-  return isMap && data.apiVersion === imageSetV1Schema.shape.apiVersion.value;
+/** Checks a set against its own version; one without a known version is told both. */
+function checkSet(document: YamlDocument): Checked<Parsed> {
+  const { data } = document;
+  const apiVersion =
+    typeof data === 'object' && data !== null && 'apiVersion' in data ? data.apiVersion : undefined;
+  if (apiVersion === API_VERSIONS[0]) return checkYaml<Parsed>(document, imageSetV1Schema);
+  if (apiVersion === API_VERSIONS[1]) return checkYaml<Parsed>(document, imageSetV2Schema);
+  // Never passes: the version is one of neither. All else is checked as the newer version.
+  const either = imageSetV2Schema.extend({ apiVersion: z.enum(API_VERSIONS) });
+  return checkYaml(document, either) as Checked<Parsed>;
 }
 
 /**
@@ -38,17 +46,8 @@ function isV1({ data }: YamlDocument): boolean {
  */
 export function parseImageSet(text: string, file: string): ImageSet {
   const document = parseYamlDocument(text, { file, code: 'IMAGESET_INVALID' });
-  const checked: ReturnType<typeof checkYaml<Parsed>> = isV2(document)
-    ? checkYaml<Parsed>(document, imageSetV2Schema)
-    : checkYaml<Parsed>(document, imageSetV1Schema);
-  if (!checked.ok) {
-    const faults = checked.faults.map((fault) =>
-      fault.place.field === 'apiVersion' && !isV1(document)
-        ? { ...fault, message: `${fault.message} or ${imageSetV2Schema.shape.apiVersion.value}` }
-        : fault,
-    );
-    throw faultsError(file, faults, { code: 'IMAGESET_INVALID' });
-  }
+  const checked = checkSet(document);
+  if (!checked.ok) throw faultsError(file, checked.faults, { code: 'IMAGESET_INVALID' });
   const { apiVersion, mirror = {} } = checked.value;
   const at: At = (...path) => document.placeOf(['mirror', ...path]);
   return {
