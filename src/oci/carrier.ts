@@ -40,6 +40,7 @@ function headersOf(raw: Readonly<Record<string, string | string[] | undefined>>)
 /** Sends one request with got; reads at most `maxBytes` of the body. Throws got's errors as they are. */
 async function send(transport: Transport, url: URL, request: SmallRequest): Promise<SmallAnswer> {
   const idle = transport.stallTimeoutMs;
+  request.signal?.throwIfAborted();
   const stream = got.stream(url, {
     method: request.method as Method,
     headers: { 'user-agent': USER_AGENT, ...request.headers },
@@ -52,15 +53,25 @@ async function send(transport: Transport, url: URL, request: SmallRequest): Prom
     followRedirect: false,
     throwHttpErrors: false,
     decompress: false,
-    ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
+  // got would go on listening to a signal after the answer and then throw an error that nobody can catch.
+  const { signal } = request;
+  const stop = (): void => {
+    stream.destroy(signal?.reason);
+  };
+  stream.on('error', () => {});
+  signal?.addEventListener('abort', stop);
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of stream) {
-    size += chunk.length;
-    // Leaving the loop destroys the stream.
-    if (size > request.maxBytes) break;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of stream) {
+      size += chunk.length;
+      // Leaving the loop destroys the stream.
+      if (size > request.maxBytes) break;
+      chunks.push(chunk);
+    }
+  } finally {
+    signal?.removeEventListener('abort', stop);
   }
   const { response } = stream;
   if (response === undefined) throw new Error('the request ended without an answer');

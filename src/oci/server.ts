@@ -177,10 +177,11 @@ async function answer(
   const served = await findServed(options.content, route);
   if ('status' in served) return refuse(response, served);
   await using file = await open(served.path, 'r');
-  const { size } = await file.stat();
+  const found = await file.stat();
   // Headers promise a size: nothing is better than a body of another one.
-  if (size === served.sizeBytes) return await serveFile(request, response, served, file);
-  const message = `the stored content has ${size} bytes, want ${served.sizeBytes}`;
+  if (found.isFile() && found.size === served.sizeBytes)
+    return await serveFile(request, response, served, file);
+  const message = `the stored content has ${found.size} bytes, want ${served.sizeBytes}`;
   refuse(response, { status: 500, code: 'UNKNOWN', message });
 }
 
