@@ -9,7 +9,7 @@ const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const MAX_LENGTH = 64;
 
 /** Makes sure a name can be a machine's host name and a node's name. Throws USAGE_INVALID. */
-export function checkHostname(hostname: string): string {
+function checkHostname(hostname: string): string {
   const labels = hostname.split('.');
   const valid = hostname.length <= MAX_LENGTH && labels.every((label) => LABEL.test(label));
   if (valid && labels[0] !== 'localhost') return hostname;

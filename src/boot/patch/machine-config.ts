@@ -14,7 +14,7 @@ export interface MachineConfigContent {
  * /opt/openshift/openshift it is both in the node's first Ignition config and in the cluster, so the two
  * agree from the start. Spec 3.2.0 is read by every release from 4.12 on.
  */
-export function renderMachineConfig({ name, files, units }: MachineConfigContent): string {
+function renderMachineConfig({ name, files, units }: MachineConfigContent): string {
   const config = {
     ignition: { version: '3.2.0' },
     ...(files.length === 0

@@ -16,6 +16,11 @@ test('a bootstrap-in-place config is one', () => {
   expect(() => assertBip(bipIgnition())).not.toThrow();
 });
 
+test.each(['4.13', '4.18', '4.21'] as const)('a made-up %s is the same bytes each time', (line) => {
+  expect(bipIgnition({ line }).text).toBe(bipIgnition({ line }).text);
+  expect(isBip(bipIgnition({ line }))).toBe(true);
+});
+
 test('another config is told what it lacks and how to get one', () => {
   const other = parseIgnitionText('{"ignition":{"version":"3.2.0"}}', 'worker.ign');
   expect(isBip(other)).toBe(false);
