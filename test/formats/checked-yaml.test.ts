@@ -202,11 +202,7 @@ describe('is bounded', () => {
     ['deep block lists', '- '.repeat(500_000), /nested deeper than 64 levels/],
     ['deep explicit keys', '? '.repeat(100_000), /nested deeper than 64 levels/],
     ['deep maps', Array.from({ length: 300 }, (_, at) => `${' '.repeat(at)}k:`).join('\n'), /nested deeper/],
-    [
-      'many keys',
-      Array.from({ length: 260_000 }, (_, at) => `k${at}: v`).join('\n'),
-      /more than 250000 values/,
-    ],
+    ['many values', `a: [${'x,'.repeat(260_000)}]`, /more than 250000 values/],
     ['many marks', `a: ${'!a '.repeat(1_000_000)}`, /more than 1500000 words and marks/],
     ['a large file', `# ${'x'.repeat(4 * 1024 * 1024)}`, /is 4194306 bytes long, want at most 4194304/],
   ])('%s', (_name, text, want) => {

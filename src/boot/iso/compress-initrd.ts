@@ -4,7 +4,7 @@ import { encodeInitrd, IGNITION_PATH } from './initrd.ts';
 import { loadLiblzma } from './liblzma.ts';
 
 /** The size of the Ignition area in every CoreOS live ISO so far. */
-const USUAL_AREA_BYTES = 262_144;
+export const USUAL_AREA_BYTES = 262_144;
 
 /** How much of an embed area an archive takes up. */
 export interface EmbedBudget {
