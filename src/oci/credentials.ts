@@ -58,6 +58,16 @@ export function parsePullSecret(text: string, where: string): CredentialSource {
   return sourceOf([parseAuthfile(text, where, true)], [where]);
 }
 
+/** Lists where credentials are looked for when no file is named, first found first asked (containers-auth.json(5)). */
+export function usualAuthfiles(host: Pick<Host, 'env' | 'homeDir'>): string[] {
+  const { XDG_RUNTIME_DIR, XDG_CONFIG_HOME, DOCKER_CONFIG } = host.env;
+  return [
+    ...(XDG_RUNTIME_DIR ? [join(XDG_RUNTIME_DIR, 'containers/auth.json')] : []),
+    join(XDG_CONFIG_HOME || join(host.homeDir, '.config'), 'containers/auth.json'),
+    join(DOCKER_CONFIG || join(host.homeDir, '.docker'), 'config.json'),
+  ];
+}
+
 /**
  * Finds the authentication files as containers-auth.json(5) orders them: one that is named (`authfile`, else
  * REGISTRY_AUTH_FILE) must exist and is the only one; otherwise podman's for the session, podman's for the
@@ -67,8 +77,7 @@ export async function loadCredentials(
   options: { readonly authfile?: string },
   host: Pick<Host, 'env' | 'homeDir'>,
 ): Promise<CredentialSource> {
-  const { REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME, DOCKER_CONFIG } = host.env;
-  const named = options.authfile ?? (REGISTRY_AUTH_FILE || undefined);
+  const named = options.authfile ?? (host.env.REGISTRY_AUTH_FILE || undefined);
   if (named !== undefined) {
     const text = await readBounded(named);
     if (text !== undefined) return sourceOf([parseAuthfile(text, named)], [named]);
@@ -78,11 +87,7 @@ export async function loadCredentials(
       place: { file: named },
     });
   }
-  const paths = [
-    ...(XDG_RUNTIME_DIR ? [join(XDG_RUNTIME_DIR, 'containers/auth.json')] : []),
-    join(XDG_CONFIG_HOME || join(host.homeDir, '.config'), 'containers/auth.json'),
-    join(DOCKER_CONFIG || join(host.homeDir, '.docker'), 'config.json'),
-  ];
+  const paths = usualAuthfiles(host);
   const texts = await Promise.all(paths.map(readBounded));
   const files = paths.flatMap((path, at) => {
     const text = texts[at];

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Ignition } from '../../src/boot/ignition/ignition.ts';
 import { parseIgnition } from '../../src/boot/ignition/parse-ignition.ts';
-import {
-  type DemoFile,
-  type DemoIgnitionOptions,
-  type DemoLine,
-  demoBipIgnition,
-} from '../../src/factory/demo/bip-ignition.ts';
+import { demoBipIgnition } from '../../src/factory/demo/bip-ignition.ts';
+import type {
+  DemoFile,
+  DemoIgnitionOptions,
+  DemoLine,
+} from '../../src/factory/demo/demo-ignition-options.ts';
 
 export { type DemoIgnitionOptions, type DemoLine, demoBipIgnition };
 

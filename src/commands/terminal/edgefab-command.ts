@@ -50,6 +50,11 @@ export abstract class EdgefabCommand extends Command {
     return this.#interrupt.signal;
   }
 
+  /** How the user calls this program, for commands to be copied. */
+  protected get self(): string {
+    return process.env.npm_command === 'exec' ? `npx ${this.config.bin}` : this.config.bin;
+  }
+
   /** Takes the global flags a command has parsed; called first in every `run`. */
   protected begin(flags: TalkFlags): void {
     this.#talk = flags;

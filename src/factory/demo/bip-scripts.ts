@@ -1,4 +1,4 @@
-import type { DemoFile, DemoIgnitionOptions } from './bip-ignition.ts';
+import type { DemoFile, DemoIgnitionOptions } from './demo-ignition-options.ts';
 
 const DEFAULT_IMAGES = [
   'cluster-bootstrap',

@@ -2,7 +2,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digestHex } from '../../oci/digest.ts';
 import type { ServedContent, ServedManifest } from '../../oci/server.ts';
-import { blobsOf, type LayerRecipe, type MadeImage, type MadeList, makeImage, makeManifestList } from './made-image.ts';
+import {
+  blobsOf,
+  type LayerRecipe,
+  type MadeImage,
+  type MadeList,
+  makeImage,
+  makeManifestList,
+} from './made-image.ts';
 
 const MIB = 1024 * 1024;
 
@@ -45,7 +52,11 @@ export async function makeDemoRelease(folder: string): Promise<MadeRelease> {
   const components = await Promise.all(COMPONENTS.map((name) => component(name, 'docker')));
   const tools = makeManifestList([
     await makeImage({ seed: 'tools', layers: [...BASE, { seed: 'tools', sizeBytes: MIB }] }),
-    await makeImage({ seed: 'tools arm64', architecture: 'arm64', layers: [{ seed: 'tools arm64', sizeBytes: MIB }] }),
+    await makeImage({
+      seed: 'tools arm64',
+      architecture: 'arm64',
+      layers: [{ seed: 'tools arm64', sizeBytes: MIB }],
+    }),
   ]);
   const served = new Map<string, ServedManifest>();
   await mkdir(folder, { recursive: true });

@@ -59,10 +59,7 @@ export async function runDemo(
   onStage('registry: a made-up release on loopback');
   const release = await makeDemoRelease(made);
   const server = await startRegistryServer({ content: release.content });
-  const client = createRegistryClient(
-    { credentials: { find: async () => undefined }, insecure: true },
-    host,
-  );
+  const client = createRegistryClient({ credentials: { find: async () => undefined }, insecure: true }, host);
   try {
     onStage('init: factory.yaml, image set, live ISO, Ignition');
     const releaseImage = `${server.host}/${DEMO_REPOSITORIES.release}@${release.release}`;
@@ -81,7 +78,12 @@ export async function runDemo(
     await makeCoreosIso(join(folder, 'media', 'made-up-live.iso'));
     await writeFile(
       join(folder, 'media', 'made-up-bip.ign'),
-      demoBipIgnition({ clusterName: SITE, domain: 'edge.example.com', installDisk: '/dev/sda', releaseImage }),
+      demoBipIgnition({
+        clusterName: SITE,
+        domain: 'edge.example.com',
+        installDisk: '/dev/sda',
+        releaseImage,
+      }),
       { mode: 0o600 },
     );
     const factory = await loadFactory(join(folder, 'factory.yaml'), host);

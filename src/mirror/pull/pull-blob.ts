@@ -1,7 +1,7 @@
 import { EdgefabError, hasCode } from '../../errors.ts';
 import { type ImageReference, parseReference } from '../../oci/reference.ts';
 import type { WantedBlob } from '../plan/plan.ts';
-import type { BlobSink, BlobSource, BlobTarget, PullOptions } from './pull.ts';
+import type { BlobSink, BlobSource, BlobTarget, PullOptions } from './pull-parts.ts';
 
 /** First pause before a blob is tried again, in milliseconds; doubled each time, at most 30 s. */
 const FIRST_PAUSE_MS = 500;

@@ -1,0 +1,129 @@
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { inspectIso } from '../boot/iso/inspect-iso.ts';
+import { assertHoldsCache, folderSpace } from '../disk/folder-space.ts';
+import { EdgefabError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { usualAuthfiles } from '../oci/credentials.ts';
+import type { Factory } from './factory.ts';
+import { loadFactory } from './load.ts';
+import { missingFiles } from './missing-files.ts';
+
+/** One thing looked at. `missing` stops the work that needs it; `note` is worth knowing. */
+export interface Finding {
+  readonly what: string;
+  readonly state: 'ok' | 'note' | 'missing';
+  readonly detail: string;
+}
+
+type DoctorHost = Pick<Host, 'env' | 'homeDir' | 'run'>;
+
+/** Looks over the machine, and the factory when there is one, for what a build will need. Changes nothing. */
+export async function examine(factoryFile: string, host: DoctorHost): Promise<Finding[]> {
+  const findings: Finding[] = [{ what: 'Node.js', state: 'ok', detail: process.version }];
+  findings.push(await authfileFinding(host));
+  if (!(await isThere(factoryFile))) {
+    findings.push({
+      what: 'factory',
+      state: 'note',
+      detail: `there is no ${factoryFile} here; edgefab init writes one`,
+    });
+    const installer = await installerFinding('openshift-install', host);
+    return [...findings, installer.state === 'missing' ? { ...installer, state: 'note' } : installer];
+  }
+  let factory: Factory;
+  try {
+    factory = await loadFactory(factoryFile, host);
+  } catch (error) {
+    if (!(error instanceof EdgefabError)) throw error;
+    return [...findings, { what: 'factory', state: 'missing', detail: error.message }];
+  }
+  findings.push({ what: 'factory', state: 'ok', detail: `${factoryFile}, ${factory.sites.length} sites` });
+  for (const { path, place } of await missingFiles(factory)) {
+    findings.push({ what: place.field ?? 'file', state: 'missing', detail: `${path} cannot be read` });
+  }
+  if (factory.sites.some((site) => site.ignition === undefined)) {
+    findings.push(await installerFinding(factory.media?.installer ?? 'openshift-install', host));
+  }
+  for (const site of factory.sites.filter(({ cache }) => cache.mode === 'registry')) {
+    findings.push({
+      what: `site ${site.name}`,
+      state: 'missing',
+      detail: 'cache.mode registry does not exist yet; set cache.mode: preload',
+    });
+  }
+  if (factory.media !== undefined) findings.push(...(await isoFinding(factory.media.liveIso)));
+  findings.push(...(await spaceFindings(factory.paths.cache)));
+  return findings;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function authfileFinding(host: DoctorHost): Promise<Finding> {
+  const named = host.env.REGISTRY_AUTH_FILE;
+  const paths = named === undefined || named === '' ? usualAuthfiles(host) : [named];
+  const there = await Promise.all(paths.map(isThere));
+  const found = paths.find((_, at) => there[at]);
+  return found === undefined
+    ? {
+        what: 'registry credentials',
+        state: 'note',
+        detail: 'none found where podman looks; --authfile names a pull secret',
+      }
+    : { what: 'registry credentials', state: 'ok', detail: found };
+}
+
+async function installerFinding(program: string, host: DoctorHost): Promise<Finding> {
+  try {
+    const { exitCode, stdout } = await host.run(program, ['version']);
+    const [line = ''] = stdout.split('\n');
+    return exitCode === 0
+      ? { what: 'openshift-install', state: 'ok', detail: line.trim() }
+      : {
+          what: 'openshift-install',
+          state: 'missing',
+          detail: `${program} version ended with status ${exitCode}`,
+        };
+  } catch (error) {
+    if (!(error instanceof EdgefabError)) throw error;
+    const detail = `${program} is not there; it makes the Ignition of a site that brings none (ignition: FILE)`;
+    return { what: 'openshift-install', state: 'missing', detail };
+  }
+}
+
+async function isoFinding(path: string): Promise<Finding[]> {
+  try {
+    const iso = await inspectIso(path);
+    const detail = `volume ${iso.volumeId}, embed area ${iso.ignition.sizeBytes} bytes`;
+    return [{ what: 'live ISO', state: 'ok', detail }];
+  } catch (error) {
+    if (!(error instanceof EdgefabError)) throw error;
+    // A file that is not there is among the missing files already.
+    return error.code === 'FILE_UNREADABLE'
+      ? []
+      : [{ what: 'live ISO', state: 'missing', detail: error.message }];
+  }
+}
+
+async function spaceFindings(folder: string): Promise<Finding[]> {
+  const space = await folderSpace(folder);
+  const findings: Finding[] = [
+    {
+      what: 'cache disk',
+      state: 'ok',
+      detail: `${Math.floor(space.freeBytes / 1024 ** 3)} GiB free at ${space.existing}`,
+    },
+  ];
+  try {
+    await assertHoldsCache(space.existing === folder ? folder : dirname(folder));
+  } catch (error) {
+    if (!(error instanceof EdgefabError)) throw error;
+    findings.push({ what: 'cache disk', state: 'missing', detail: error.message });
+  }
+  return findings;
+}
