@@ -1,0 +1,68 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { demoBipIgnition } from '../../src/factory/demo/bip-ignition.ts';
+import { makeCoreosIso } from '../../src/factory/demo/coreos-iso.ts';
+import { DEMO_REPOSITORIES, makeDemoRelease } from '../../src/factory/demo/made-release.ts';
+import { startRegistryServer } from '../../src/oci/server.ts';
+import { tempFolder } from './temp-folder.ts';
+
+export interface MadeFactory {
+  readonly folder: string;
+  /** HOST:PORT of the registry that serves the release until the test is over. */
+  readonly registry: string;
+  readonly releaseImage: string;
+  /** Path of a file in the factory's folder. */
+  at(...parts: string[]): string;
+}
+
+export interface MadeFactoryOptions {
+  /** Replaces the made-up Ignition; gets the release image of the registry. */
+  readonly ignition?: (releaseImage: string) => Uint8Array;
+  /** Path of another live ISO. */
+  readonly liveIso?: string;
+}
+
+/** Makes a factory with one site, `bip`, whose registry, live ISO and Ignition are there. */
+export async function makeFactory(options: MadeFactoryOptions = {}): Promise<MadeFactory> {
+  const folder = tempFolder();
+  const at = (...parts: string[]): string => join(folder, ...parts);
+  const release = await makeDemoRelease(at('registry'));
+  const server = await startRegistryServer({ content: release.content });
+  onTestFinished(() => server.close());
+  const releaseImage = `${server.host}/${DEMO_REPOSITORIES.release}@${release.release}`;
+  const ignition =
+    options.ignition?.(releaseImage) ??
+    demoBipIgnition({ clusterName: 'bip', domain: 'example.com', installDisk: '/dev/sda', releaseImage });
+  writeFileSync(at('bip.ign'), ignition);
+  if (options.liveIso === undefined) await makeCoreosIso(at('live.iso'));
+  writeFileSync(
+    at('imageset.yaml'),
+    `apiVersion: mirror.openshift.io/v2alpha1
+kind: ImageSetConfiguration
+mirror:
+  additionalImages:
+    - name: ${server.host}/${DEMO_REPOSITORIES.tools}:${release.toolsTag}
+`,
+  );
+  writeFileSync(
+    at('factory.yaml'),
+    `apiVersion: edgefab.io/v1
+kind: Factory
+release: { image: "${releaseImage}", arch: x86_64 }
+imageSet: imageset.yaml
+media: { liveIso: ${options.liveIso ?? 'live.iso'} }
+defaults:
+  cache: { mode: preload, location: usb }
+sites:
+  - name: bip
+    ignition: bip.ign
+    network:
+      interface: enp0s25
+      address: 192.168.86.45/24
+      gateway: 192.168.86.1
+      dns: [192.168.86.27]
+`,
+  );
+  return { folder, registry: server.host, releaseImage, at };
+}
