@@ -27,6 +27,8 @@ const CAUSES: Readonly<Record<string, Cause>> = {
   ECONNRESET: { words: 'the connection was cut', again: true },
   EPIPE: { words: 'the connection was cut', again: true },
   ECONNABORTED: { words: 'the connection was cut', again: true },
+  ERR_HTTP_CONTENT_LENGTH_MISMATCH: { words: 'its answer was cut short', again: true },
+  ERR_STREAM_PREMATURE_CLOSE: { words: 'its answer was cut short', again: true },
   EHOSTUNREACH: { words: 'there is no route to it', again: true, suggestion: CHECK_NETWORK },
   ENETUNREACH: { words: 'there is no route to it', again: true, suggestion: CHECK_NETWORK },
   [STALLED]: { words: 'nothing arrived for too long', again: true, suggestion: CHECK_NETWORK },
