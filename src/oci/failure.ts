@@ -48,7 +48,7 @@ const CAUSES: Readonly<Record<string, Cause>> = {
 };
 
 /** Gives the system code of a failed request, looking through what a client wrapped around it. */
-export function failureCode(error: unknown): string {
+function failureCode(error: unknown): string {
   let code = '';
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     if ('code' in at && typeof at.code === 'string') code = at.code;
