@@ -11,7 +11,7 @@ import { type Asked, refused, unauthorized } from './refusal.ts';
 import type { Transport } from './transport.ts';
 
 /** What a proof of access is wanted for. `baseUrl` is the registry's origin. */
-export interface AccessRequest extends Omit<Asked, 'authorization' | 'what' | 'missing'> {
+interface AccessRequest extends Omit<Asked, 'authorization' | 'what' | 'missing'> {
   readonly baseUrl: string;
   readonly challenges: readonly Challenge[];
   /** An Authorization the registry no longer takes. */

@@ -27,6 +27,8 @@ const CAUSES: Readonly<Record<string, Cause>> = {
   ECONNRESET: { words: 'the connection was cut', again: true },
   EPIPE: { words: 'the connection was cut', again: true },
   ECONNABORTED: { words: 'the connection was cut', again: true },
+  ERR_HTTP_CONTENT_LENGTH_MISMATCH: { words: 'its answer was cut short', again: true },
+  ERR_STREAM_PREMATURE_CLOSE: { words: 'its answer was cut short', again: true },
   EHOSTUNREACH: { words: 'there is no route to it', again: true, suggestion: CHECK_NETWORK },
   ENETUNREACH: { words: 'there is no route to it', again: true, suggestion: CHECK_NETWORK },
   [STALLED]: { words: 'nothing arrived for too long', again: true, suggestion: CHECK_NETWORK },
@@ -46,7 +48,7 @@ const CAUSES: Readonly<Record<string, Cause>> = {
 };
 
 /** Gives the system code of a failed request, looking through what a client wrapped around it. */
-export function failureCode(error: unknown): string {
+function failureCode(error: unknown): string {
   let code = '';
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     if ('code' in at && typeof at.code === 'string') code = at.code;

@@ -51,7 +51,7 @@ export function refusalText(body: Uint8Array, asked: Pick<Asked, 'credential' | 
 }
 
 /** Says whether and from where credentials were sent, and what to do about it. */
-export function accessAdvice({ credential, source, reference }: Asked): {
+function accessAdvice({ credential, source, reference }: Asked): {
   words: string;
   suggestions: string[];
 } {
