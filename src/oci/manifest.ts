@@ -3,7 +3,7 @@ import type { Architecture } from './architecture.ts';
 import { type Descriptor, type Fault, parseDescriptor, parseDescriptors, parseRecord } from './descriptor.ts';
 import { printable } from './printable.ts';
 
-export type { Descriptor, Platform } from './descriptor.ts';
+export type { Descriptor } from './descriptor.ts';
 
 export const MEDIA_TYPE = {
   ociIndex: 'application/vnd.oci.image.index.v1+json',

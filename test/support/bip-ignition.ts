@@ -11,7 +11,7 @@ import type {
   DemoLine,
 } from '../../src/factory/demo/demo-ignition-options.ts';
 
-export { type DemoIgnitionOptions, type DemoLine, demoBipIgnition };
+export type { DemoIgnitionOptions, DemoLine };
 
 export const RELEASE_IMAGE = `quay.io/made-up/release@sha256:${'1'.repeat(64)}`;
 

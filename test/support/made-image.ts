@@ -61,7 +61,7 @@ async function pushAuthorization(registry: Target, repository: string): Promise<
 }
 
 /** Puts raw manifest bytes into a plain-http registry, whose children must be there already. */
-export async function pushManifest(
+async function pushManifest(
   registry: Target,
   repository: string,
   reference: string,

@@ -85,7 +85,7 @@ export abstract class EdgefabCommand extends Command {
     const file = this.#talk['log-file'];
     if (file !== undefined) appendFileSync(file, `${new Date().toISOString()} ${level} ${message}\n`);
     const wanted =
-      LOG_LEVELS.indexOf(level) <= LOG_LEVELS.findIndex((item) => item === this.#talk['log-level']);
+      LOG_LEVELS.indexOf(level) <= (LOG_LEVELS as readonly string[]).indexOf(this.#talk['log-level']);
     if (wanted && (level === 'error' || !this.#talk.quiet))
       this.logToStderr(level === 'info' ? message : `${level}: ${message}`);
   }

@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { commandDocs } from '../scripts/command-docs.ts';
+import { tempFolder } from './support/temp-folder.ts';
+
+const readme = readFileSync('README.md', 'utf8');
+const blocks = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = '']) => text.trim());
+
+test('the README is at most 150 lines', () => {
+  expect(readme.split('\n').length).toBeLessThanOrEqual(151);
+});
+
+test('the shell blocks of the README run as written', () => {
+  const cwd = tempFolder();
+  // Where `npm ci` has been run: npx finds the program, and node the version that came with it.
+  const bin = join(cwd, 'node_modules', '.bin');
+  mkdirSync(bin, { recursive: true });
+  symlinkSync(resolve('bin/edgefab.js'), join(bin, 'edgefab'));
+  const setUp = /^npm ci && /;
+  const own = blocks.filter((block) => block !== 'npm ci && npm test');
+  expect(own.length).toBeGreaterThanOrEqual(3);
+  for (const block of own) {
+    const script = block.replace(setUp, '');
+    execFileSync('bash', ['-euo', 'pipefail', '-c', script], {
+      cwd,
+      stdio: 'pipe',
+      env: { ...process.env, NO_COLOR: '1' },
+    });
+  }
+}, 120_000);
+
+test('the README names the command that sets up and passes the tests', () => {
+  expect(blocks).toContain('npm ci && npm test');
+});
+
+test('the command reference is what the commands say', () => {
+  const manifest = JSON.parse(readFileSync('oclif.manifest.json', 'utf8')) as Parameters<
+    typeof commandDocs
+  >[0];
+  expect(readFileSync('docs/commands.md', 'utf8')).toBe(commandDocs(manifest));
+});
+
+test.each([
+  '',
+  'cache',
+  'cache verify',
+  'demo',
+  'doctor',
+  'ignition',
+  'ignition diff',
+  'ignition patch',
+  'ignition show',
+  'init',
+  'iso',
+  'iso embed',
+  'iso show',
+  'plan',
+  'precache',
+])('edgefab %s --help says what it is for', (id) => {
+  const args = [...id.split(' ').filter((word) => word !== ''), '--help'];
+  const text = execFileSync(process.execPath, ['bin/edgefab.js', ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  expect(text).toContain('USAGE');
+  expect(text).not.toMatch(/undefined|<%=/);
+});
