@@ -80,16 +80,33 @@ function descriptorOf({ mediaType, digest, bytes }: MadeBlob): object {
   return { mediaType, size: bytes.length, digest };
 }
 
+/** Layers made so far: images share them, and compressing one twice would be most of the work. */
+const made = new Map<string, Promise<{ readonly bytes: Buffer; readonly diffId: Digest }>>();
+
+function makeLayer(
+  { seed, sizeBytes }: LayerRecipe,
+  files: Readonly<Record<string, string | Buffer>>,
+): Promise<{ readonly bytes: Buffer; readonly diffId: Digest }> {
+  const make = async () => {
+    const name = createHash('sha256').update(seed).digest('hex').slice(0, 8);
+    const tar = await makeTar({ [`usr/share/${name}.bin`]: madeBytes(seed, sizeBytes), ...files });
+    return { bytes: gzipSync(tar), diffId: digestOf(tar) };
+  };
+  if (Object.keys(files).length > 0) return make();
+  const key = `${sizeBytes} ${seed}`;
+  const known = made.get(key) ?? make();
+  made.set(key, known);
+  return known;
+}
+
 /** Makes an image whose config, diff_ids and history are real, so that container engines take it. */
 export async function makeImage(recipe: ImageRecipe): Promise<MadeImage> {
   const { seed, format = 'oci', architecture = 'amd64', labels = {}, files = {} } = recipe;
   const types = TYPES[format];
   const layers = await Promise.all(
-    recipe.layers.map(async ({ seed: layerSeed, sizeBytes }, at) => {
-      const name = createHash('sha256').update(layerSeed).digest('hex').slice(0, 8);
-      const content = { [`usr/share/${name}.bin`]: madeBytes(layerSeed, sizeBytes) };
-      const tar = await makeTar(at === recipe.layers.length - 1 ? { ...content, ...files } : content);
-      return { ...blobOf(gzipSync(tar), types.layer), diffId: digestOf(tar) };
+    recipe.layers.map(async (layer, at) => {
+      const { bytes, diffId } = await makeLayer(layer, at === recipe.layers.length - 1 ? files : {});
+      return { ...blobOf(bytes, types.layer), diffId };
     }),
   );
   const config = {

@@ -1,0 +1,56 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { assertHoldsCache, assertSpace, folderSpace } from '../../src/disk/folder-space.ts';
+import { sectorBytes } from '../../src/disk/sector-size.ts';
+import { canMount, mountSmallDisk } from '../support/small-disk.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+test('a folder that is not there yet is measured where it will be made', async () => {
+  const folder = tempFolder();
+  const space = await folderSpace(join(folder, 'not', 'yet'));
+  expect(space.existing).toBe(folder);
+  expect(space.freeBytes).toBeGreaterThan(0);
+});
+
+test('too little space is refused with the numbers', async () => {
+  await expect(assertSpace(tempFolder(), 2 ** 62)).rejects.toMatchObject({
+    code: 'SPACE_SHORT',
+    exitCode: 4,
+    message: expect.stringMatching(/4611686018427388000 bytes are needed, \d+ are free/),
+  });
+});
+
+test('a usual file system holds a cache, and nothing is left of the probe', async () => {
+  const folder = tempFolder();
+  await assertHoldsCache(folder);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('the sector size of the disk under a folder is read, or the usual one taken', async () => {
+  expect([512, 4096]).toContain(await sectorBytes(tempFolder()));
+});
+
+describe.skipIf(!canMount)(
+  `real file systems${canMount ? '' : ' (SKIPPED: needs root and a loop device)'}`,
+  () => {
+    test('a small disk says how much it holds', async () => {
+      const disk = mountSmallDisk(8 * 1024 * 1024);
+      const { freeBytes, existing } = await folderSpace(disk);
+      expect(existing).toBe(disk);
+      expect(freeBytes).toBeLessThan(8 * 1024 * 1024);
+      expect(freeBytes).toBeGreaterThan(4 * 1024 * 1024);
+    });
+
+    test('a read-only disk is refused', async () => {
+      const disk = mountSmallDisk(8 * 1024 * 1024);
+      mkdirSync(join(disk, 'cache'));
+      execFileSync('mount', ['-o', 'remount,ro', disk]);
+      await expect(assertHoldsCache(join(disk, 'cache'))).rejects.toMatchObject({
+        code: 'FILESYSTEM_UNFIT',
+        exitCode: 4,
+      });
+    });
+  },
+);
