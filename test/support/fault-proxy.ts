@@ -6,7 +6,9 @@ import { onTestFinished } from 'vitest';
 export type Fault =
   | { readonly kind: 'corrupt' }
   | { readonly kind: 'truncate'; readonly afterBytes: number }
-  | { readonly kind: 'status'; readonly status: number };
+  | { readonly kind: 'status'; readonly status: number }
+  /** Sends this many bytes, then nothing more, and keeps the line open. */
+  | { readonly kind: 'stall'; readonly afterBytes: number };
 
 export interface FaultProxy {
   readonly host: string;
@@ -47,10 +49,17 @@ export async function startFaultProxy(
               answer.destroy();
               return;
             }
+            if (fault?.kind === 'stall' && sent + bytes.length > fault.afterBytes) {
+              response.write(bytes.subarray(0, Math.max(0, fault.afterBytes - sent)));
+              sent = Number.POSITIVE_INFINITY;
+              return;
+            }
             sent += bytes.length;
             response.write(bytes);
           });
-          answer.on('end', () => response.end());
+          answer.on('end', () => {
+            if (fault?.kind !== 'stall') response.end();
+          });
           answer.on('error', () => response.destroy());
         },
       );
