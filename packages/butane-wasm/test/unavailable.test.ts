@@ -1,0 +1,71 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createButane } from '../src/butane.ts';
+
+const build = fileURLToPath(new URL('../scripts/build.mjs', import.meta.url));
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'unavailable-test-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test('without a butane program translate tells how to get one', async () => {
+  await expect(createButane({ env: { PATH: folder } }).translate('a: b')).rejects.toMatchObject({
+    code: 'BUTANE_UNAVAILABLE',
+    message: expect.stringContaining('Install butane'),
+  });
+});
+
+test('a BUTANE that cannot be run is named', async () => {
+  const env = { BUTANE: join(folder, 'none'), PATH: process.env.PATH };
+  await expect(createButane({ env }).translate('a: b')).rejects.toMatchObject({
+    code: 'BUTANE_UNAVAILABLE',
+    message: expect.stringContaining(join(folder, 'none')),
+  });
+});
+
+test('a butane that never ends is stopped', async () => {
+  const slow = join(folder, 'butane');
+  await writeFile(slow, `#!${process.execPath}\nsetInterval(() => {}, 1000);\n`, { mode: 0o755 });
+  await expect(
+    createButane({ env: { BUTANE: slow }, timeoutMs: 500 }).translate('a: b'),
+  ).rejects.toMatchObject({
+    code: 'BUTANE_TIMEOUT',
+  });
+});
+
+test('without the WebAssembly validate and merge tell how to build it', async () => {
+  const butane = createButane({ wasmPath: join(folder, 'none.wasm') });
+  const expected = { code: 'IGNITION_UNAVAILABLE', message: expect.stringContaining('npm run build') };
+  await expect(butane.validate('{}')).rejects.toMatchObject(expected);
+  await expect(butane.merge('{}', '{}')).rejects.toMatchObject(expected);
+});
+
+test('a file that is no WebAssembly is an error and the process goes on', async () => {
+  const wasmPath = join(folder, 'broken.wasm');
+  await writeFile(wasmPath, 'not wasm');
+  await expect(createButane({ wasmPath }).validate('{}')).rejects.toMatchObject({ code: 'IGNITION_FAILED' });
+});
+
+test.each([
+  ['is not there', undefined, 'Go is not there'],
+  ['is too old', '#!/bin/sh\necho go1.19.8\n', 'Go is go1.19.8'],
+])('the build ends well where Go %s', async (_name, go, said) => {
+  const bin = await mkdtemp(join(folder, 'bin-'));
+  // The build calls npm, node, tsc and a shell; everything but Go is linked in.
+  for (const program of ['npm', 'sh', 'env']) {
+    await symlink(execFileSync('which', [program], { encoding: 'utf8' }).trim(), join(bin, program));
+  }
+  if (go !== undefined) await writeFile(join(bin, 'go'), go, { mode: 0o755 });
+  const path = [bin, dirname(process.execPath)].join(':');
+  const printed = execFileSync(process.execPath, [build], {
+    encoding: 'utf8',
+    env: { ...process.env, PATH: path },
+  });
+  expect(printed).toContain(said);
+  expect(printed).toContain('translate still works');
+});
