@@ -6,6 +6,7 @@ import (
 
 // Failure codes, the same words as ButaneErrorCode on the TypeScript side.
 const (
+	codeRefused       = "BUTANE_FAILED"
 	codeInvalid       = "IGNITION_INVALID"
 	codeVersionRaised = "SPEC_VERSION_RAISED"
 	codeFieldLost     = "FIELD_LOST"

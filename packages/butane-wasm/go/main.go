@@ -1,9 +1,9 @@
 //go:build wasip1
 
-// Command butane-wasm is a WebAssembly reactor around Ignition's own validate and merge.
+// Command butane-wasm is a WebAssembly reactor around Butane's translate and Ignition's validate and merge.
 //
-// The host asks for room with alloc, writes its input there, calls validate or merge, and reads the
-// JSON answer at the returned place: pointer in the high 32 bits, length in the low 32 bits.
+// The host asks for room with alloc, writes its input there, calls one of the three, and reads the JSON
+// answer at the returned place: pointer in the high 32 bits, length in the low 32 bits.
 package main
 
 import (
@@ -31,6 +31,11 @@ func validate(size uint32) uint64 {
 //go:wasmexport merge
 func merge(parentSize, childSize uint32) uint64 {
 	return answerWith(mergeConfigs(input[:parentSize], input[parentSize:parentSize+childSize]))
+}
+
+//go:wasmexport translate
+func translate(optionsSize, documentSize uint32) uint64 {
+	return answerWith(translateDocument(input[:optionsSize], input[optionsSize:optionsSize+documentSize]))
 }
 
 func answerWith(a answer) uint64 {

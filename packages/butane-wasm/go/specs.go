@@ -13,8 +13,6 @@ import (
 	types4 "github.com/coreos/ignition/v2/config/v3_4/types"
 	"github.com/coreos/ignition/v2/config/v3_5"
 	types5 "github.com/coreos/ignition/v2/config/v3_5/types"
-	"github.com/coreos/ignition/v2/config/v3_6"
-	types6 "github.com/coreos/ignition/v2/config/v3_6/types"
 
 	"github.com/coreos/go-semver/semver"
 	"github.com/coreos/vcontext/report"
@@ -46,7 +44,6 @@ var specs = []merger{
 	spec[types3.Config]{types3.MaxVersion, v3_3.Parse, v3_3.ParseCompatibleVersion, v3_3.Merge},
 	spec[types4.Config]{types4.MaxVersion, v3_4.Parse, v3_4.ParseCompatibleVersion, v3_4.Merge},
 	spec[types5.Config]{types5.MaxVersion, v3_5.Parse, v3_5.ParseCompatibleVersion, v3_5.Merge},
-	spec[types6.Config]{types6.MaxVersion, v3_6.Parse, v3_6.ParseCompatibleVersion, v3_6.Merge},
 }
 
 func (s spec[C]) specVersion() semver.Version { return s.version }

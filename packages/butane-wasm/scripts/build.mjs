@@ -3,14 +3,16 @@ import { mkdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const packageFolder = fileURLToPath(new URL('..', import.meta.url));
-const wasm = fileURLToPath(new URL('../dist/ignition.wasm', import.meta.url));
+const wasm = fileURLToPath(new URL('../dist/butane.wasm', import.meta.url));
 
 execFileSync('npm', ['run', '--silent', 'build:ts'], { cwd: packageFolder, stdio: 'inherit' });
 
 const problem = goProblem();
 if (problem === undefined) {
   mkdirSync(fileURLToPath(new URL('../dist', import.meta.url)), { recursive: true });
-  execFileSync('go', ['build', '-buildmode=c-shared', '-trimpath', '-ldflags', '-s -w', '-o', wasm, '.'], {
+  // -checklinkname=0: see go/executable.go.
+  const linker = '-s -w -checklinkname=0';
+  execFileSync('go', ['build', '-buildmode=c-shared', '-trimpath', '-ldflags', linker, '-o', wasm, '.'], {
     cwd: fileURLToPath(new URL('../go', import.meta.url)),
     env: { ...process.env, GOOS: 'wasip1', GOARCH: 'wasm', CGO_ENABLED: '0', GOTOOLCHAIN: 'local' },
     stdio: 'inherit',

@@ -30,7 +30,9 @@ export async function findButane(env: ButaneEnv): Promise<string> {
   }
   const looked = env.BUTANE ? `BUTANE names ${env.BUTANE}, which cannot be run` : 'it is not on PATH';
   throw new ButaneError(
-    `no butane program: ${looked}. Install butane from your distribution or its releases, or set BUTANE to the program.`,
+    'Butane is not available: its WebAssembly is not built, and there is no butane program ' +
+      `(${looked}). Run "npm run build" with Go 1.24 or newer on PATH, or install butane from your ` +
+      'distribution or its releases, or set BUTANE to the program.',
     'BUTANE_UNAVAILABLE',
   );
 }

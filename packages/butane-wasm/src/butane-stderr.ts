@@ -1,4 +1,4 @@
-import type { ReportEntry } from './report.ts';
+import { inOrder, type ReportEntry } from './report.ts';
 
 const ENTRY = /^(error|warning|info)(?: at (?:(\$[^,]*?)(?:, )?)?(?:line (\d+) col (\d+))?)?: (.*)$/u;
 const YAML_LINE = /(?:\byaml: |^ +)line (\d+): (.*)$/u;
@@ -37,5 +37,5 @@ export function parseButaneStderr(stderr: string): ButaneStderr {
   if (summary.startsWith('Error ') && !entries.some((entry) => entry.kind === 'error')) {
     entries.push({ kind: 'error', message: summary });
   }
-  return { entries, summary };
+  return { entries: inOrder(entries), summary };
 }

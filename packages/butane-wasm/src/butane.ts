@@ -1,9 +1,17 @@
 import { checkInput } from './bounded-input.ts';
 import { ButaneError } from './butane-error.ts';
 import type { ButaneEnv } from './butane-program.ts';
-import { DEFAULT_WASM_PATH, ignitionEngine } from './ignition-engine.ts';
+import { loadLocalFiles } from './local-files.ts';
+import { localNames } from './local-names.ts';
 import type { Report } from './report.ts';
-import { type IgnitionResult, type TranslateOptions, translateWithProgram } from './translate.ts';
+import {
+  type IgnitionResult,
+  type TranslateOptions,
+  type Translation,
+  translateInWasm,
+  translateWithProgram,
+} from './translate.ts';
+import { DEFAULT_WASM_PATH, wasmEngine } from './wasm-engine.ts';
 
 /** A Butane document is written by hand; this is far above any. */
 const MAX_BUTANE_BYTES = 8 * 1024 * 1024;
@@ -13,7 +21,10 @@ const MAX_IGNITION_BYTES = 16 * 1024 * 1024;
 export interface ButaneSettings {
   /** The WebAssembly file; the one `npm run build` made when left out. */
   readonly wasmPath?: string;
-  /** Where the butane program is looked up (`BUTANE`, `PATH`); the process's environment when left out. */
+  /**
+   * Where a butane program is looked up (`BUTANE`, `PATH`) when the WebAssembly is not built; the process's
+   * environment when left out.
+   */
   readonly env?: ButaneEnv;
   /** How long one request may take, 30,000 when left out. */
   readonly timeoutMs?: number;
@@ -31,21 +42,23 @@ export interface Butane {
  */
 export function createButane(settings: ButaneSettings = {}): Butane {
   const timeoutMs = settings.timeoutMs ?? 30_000;
-  const ask = ignitionEngine(settings.wasmPath ?? DEFAULT_WASM_PATH, timeoutMs);
+  const engine = wasmEngine(settings.wasmPath ?? DEFAULT_WASM_PATH, timeoutMs);
   return {
     async translate(butane, options = {}) {
       checkInput('the Butane document', butane, MAX_BUTANE_BYTES);
-      return translateWithProgram(butane, options, settings.env ?? process.env, timeoutMs);
+      const translation: Translation = { butane, options, ...(await localOf(butane, options.filesDir)) };
+      if (await engine.isBuilt()) return translateInWasm(engine, translation);
+      return translateWithProgram(translation, settings.env ?? process.env, timeoutMs);
     },
     async validate(ignition) {
       checkInput('the Ignition config', ignition, MAX_IGNITION_BYTES);
-      const { entries, isFatal } = await ask({ operation: 'validate', parts: [ignition] });
+      const { entries, isFatal } = await engine.ask({ operation: 'validate', parts: [ignition] });
       return { report: { entries, isFatal } };
     },
     async merge(parent, child) {
       checkInput('the parent', parent, MAX_IGNITION_BYTES);
       checkInput('the child', child, MAX_IGNITION_BYTES);
-      const { ignition, code, message, entries, isFatal } = await ask({
+      const { ignition, code, message, entries, isFatal } = await engine.ask({
         operation: 'merge',
         parts: [parent, child],
       });
@@ -56,4 +69,9 @@ export function createButane(settings: ButaneSettings = {}): Butane {
       return { ignition, report };
     },
   };
+}
+
+async function localOf(butane: string, filesDir: string | undefined): Promise<Pick<Translation, 'local'>> {
+  if (filesDir === undefined) return {};
+  return { local: { filesDir, files: await loadLocalFiles(filesDir, localNames(butane)) } };
 }

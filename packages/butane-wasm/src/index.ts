@@ -5,10 +5,10 @@ export { ButaneError, type ButaneErrorCode } from './butane-error.ts';
 export type { Report, ReportEntry } from './report.ts';
 export type { IgnitionResult, TranslateOptions } from './translate.ts';
 
-/** Nothing is loaded here: the WebAssembly is opened at the first validate or merge. */
+/** Nothing is loaded here: the WebAssembly is opened at the first call. */
 const shared = createButane();
 
-/** Translates a Butane document with the butane program (see Butane). */
+/** Translates a Butane document to Ignition, or to a MachineConfig for an openshift document. */
 export const translate: Butane['translate'] = shared.translate;
 /** Validates an Ignition config of any supported version; answers with a report. */
 export const validate: Butane['validate'] = shared.validate;

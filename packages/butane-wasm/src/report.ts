@@ -17,3 +17,17 @@ export interface Report {
 export function reportOf(entries: readonly ReportEntry[]): Report {
   return { entries, isFatal: entries.some((entry) => entry.kind === 'error') };
 }
+
+/**
+ * Sorts entries by their place, those without a line last: Butane and Ignition find unused keys in a
+ * random order.
+ */
+export function inOrder(entries: readonly ReportEntry[]): ReportEntry[] {
+  const { MAX_SAFE_INTEGER: none } = Number;
+  return entries.toSorted(
+    (a, b) =>
+      (a.line ?? none) - (b.line ?? none) ||
+      (a.column ?? none) - (b.column ?? none) ||
+      (a.message < b.message ? -1 : Number(a.message > b.message)),
+  );
+}

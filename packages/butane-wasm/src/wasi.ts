@@ -1,3 +1,6 @@
+import type { VirtualFolder } from './virtual-folder.ts';
+import { wasiFiles } from './wasi-files.ts';
+
 const ERRNO_SUCCESS = 0;
 const ERRNO_BADF = 8;
 const ERRNO_NOSYS = 52;
@@ -11,12 +14,13 @@ export class InstanceEnded extends Error {
 }
 
 /**
- * Builds the part of WASI preview 1 that Go's runtime needs and no more: clock, random, and a standard
- * error kept for the message of a crash. There are no files, arguments or environment to reach.
+ * Builds the part of WASI preview 1 that Go's runtime needs and no more: clock, random, a standard error
+ * kept for the message of a crash, and the files of `folder`. There are no arguments and no environment.
  * `memory` is asked late, because the instance that owns it does not exist yet.
  */
 export function wasiImports(
   names: readonly string[],
+  folder: () => VirtualFolder,
   memory: () => WebAssembly.Memory,
 ): Record<string, (...args: never[]) => number> {
   let printed = '';
@@ -57,8 +61,7 @@ export function wasiImports(
     args_get: () => ERRNO_SUCCESS,
     environ_get: () => ERRNO_SUCCESS,
     sched_yield: () => ERRNO_SUCCESS,
-    fd_prestat_get: () => ERRNO_BADF,
-    fd_fdstat_get: () => ERRNO_BADF,
+    ...wasiFiles(folder, memory),
     poll_oneoff(_in: number, _out: number, count: number, ready: number): number {
       // Only the runtime's timers come here; nothing waits on them, so each is due at once.
       view().setUint32(ready, count, true);

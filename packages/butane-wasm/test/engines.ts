@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { DEFAULT_WASM_PATH } from '../src/ignition-engine.ts';
+import { DEFAULT_WASM_PATH } from '../src/wasm-engine.ts';
 
 function onPath(program: string): string | undefined {
   return (process.env.PATH ?? '')
@@ -20,15 +20,16 @@ export const NEEDS_WASM = hasWasm ? '' : ' (SKIPPED: WebAssembly not built, run 
 export const NEEDS_VALIDATE =
   hasWasm && ignitionValidate !== undefined ? '' : ' (SKIPPED: no ignition-validate or no WebAssembly)';
 
-/** Runs a real program over a text; resolves what it printed, whatever its exit status. */
+/** Runs a real program over a text; returns what it printed, whatever its exit status. */
 export function runPeer(
   program: string,
   args: readonly string[],
   input: string,
-): { ok: boolean; stdout: string } {
-  try {
-    return { ok: true, stdout: execFileSync(program, [...args], { input, stdio: 'pipe', encoding: 'utf8' }) };
-  } catch (error) {
-    return { ok: false, stdout: (error as { stdout?: string }).stdout ?? '' };
-  }
+): { ok: boolean; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(program, [...args], {
+    input,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+  return { ok: status === 0, stdout, stderr };
 }

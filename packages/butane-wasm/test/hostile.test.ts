@@ -4,10 +4,15 @@ import { localNames } from '../src/local-names.ts';
 import { butaneProgram, hasWasm, NEEDS_BUTANE, NEEDS_WASM } from './engines.ts';
 
 const FIFTY_MB = 'x'.repeat(50_000_000);
+const plain = 'variant: fcos\nversion: 1.5.0\n';
 const bomb = `variant: fcos\nversion: 1.5.0\na0: &a0 [x,x,x,x,x,x,x,x,x]\n${Array.from(
   { length: 11 },
   (_, i) => `a${i + 1}: &a${i + 1} [${Array(9).fill(`*a${i}`).join(',')}]\n`,
 ).join('')}`;
+const mergeBomb = `a0: &a0 { variant: fcos }\n${Array.from(
+  { length: 30 },
+  (_, i) => `a${i + 1}: &a${i + 1} { <<: [${Array(9).fill(`*a${i}`).join(', ')}] }\n`,
+).join('')}<<: *a30\nversion: 1.5.0\n`;
 const deepYaml = `variant: fcos\nversion: 1.5.0\nx: ${'['.repeat(200_000)}`;
 
 test.each([
@@ -28,18 +33,46 @@ test('localNames neither expands an alias bomb nor dies of deep nesting', () => 
   expect(localNames(deepYaml)).toEqual([]);
 });
 
-describe.skipIf(butaneProgram === undefined)(`hostile documents${NEEDS_BUTANE}`, () => {
-  const butane = createButane({ env: { BUTANE: butaneProgram } });
+const engines = [
+  { engine: `the WebAssembly${NEEDS_WASM}`, skip: !hasWasm, settings: {} },
+  {
+    engine: `the fallback program${NEEDS_BUTANE}`,
+    skip: butaneProgram === undefined,
+    settings: { wasmPath: '/nowhere/butane.wasm', env: { BUTANE: butaneProgram } },
+  },
+];
 
-  test('an alias bomb ends', async () => {
-    const outcome = await butane.translate(bomb, { filesDir: '.' }).catch((error: unknown) => error);
-    expect(outcome).toHaveProperty('report');
+describe.each(engines)('hostile documents in $engine', ({ skip, settings }) => {
+  const butane = createButane(settings);
+
+  test.skipIf(skip)('an alias bomb ends with its keys unused', async () => {
+    const { report } = await butane.translate(bomb, { filesDir: '.' });
+    expect(report.entries).toHaveLength(12);
+    expect(report.entries[0]).toMatchObject({ kind: 'warning', line: 3, message: 'unused key a0' });
   });
 
-  test('deep nesting is refused', async () => {
-    await expect(butane.translate(deepYaml, { filesDir: '.' })).rejects.toMatchObject({
+  test.skipIf(skip).each([
+    ['an alias bomb of merged keys', mergeBomb],
+    ['deep nesting', deepYaml],
+    ['deep nesting, closed', `${deepYaml}${']'.repeat(200_000)}`],
+    ['a deep mapping', `variant: fcos\nversion: 1.5.0\nx: ${'{a: '.repeat(50_000)}`],
+  ])('%s is refused', async (_name, document) => {
+    await expect(butane.translate(document, { filesDir: '.' })).rejects.toMatchObject({
       code: 'BUTANE_FAILED',
     });
+    expect(await butane.translate(plain)).toMatchObject({ report: { isFatal: false } });
+  });
+});
+
+describe.skipIf(!hasWasm)(`a document that takes too long${NEEDS_WASM}`, () => {
+  test('is stopped, and the next request works', async () => {
+    const butane = createButane({ timeoutMs: 2_000 });
+    await butane.translate(plain);
+    const files = Array.from({ length: 60_000 }, (_, i) => `    - path: /f${i}\n`).join('');
+    await expect(butane.translate(`${plain}storage:\n  files:\n${files}`)).rejects.toMatchObject({
+      code: 'BUTANE_TIMEOUT',
+    });
+    expect(await butane.translate(plain)).toMatchObject({ report: { isFatal: false } });
   });
 });
 

@@ -13,16 +13,22 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('without a butane program translate tells how to get one', async () => {
-  await expect(createButane({ env: { PATH: folder } }).translate('a: b')).rejects.toMatchObject({
-    code: 'BUTANE_UNAVAILABLE',
-    message: expect.stringContaining('Install butane'),
-  });
+test('without the WebAssembly and a butane program translate tells how to get one', async () => {
+  const wasmPath = join(folder, 'none.wasm');
+  const error = await createButane({ wasmPath, env: { PATH: folder } })
+    .translate('a: b')
+    .catch((caught: unknown) => caught);
+  expect(error).toMatchObject({ code: 'BUTANE_UNAVAILABLE' });
+  for (const way of ['npm run build', 'Go 1.24', 'install butane', 'set BUTANE']) {
+    expect(String(error)).toContain(way);
+  }
 });
 
 test('a BUTANE that cannot be run is named', async () => {
   const env = { BUTANE: join(folder, 'none'), PATH: process.env.PATH };
-  await expect(createButane({ env }).translate('a: b')).rejects.toMatchObject({
+  await expect(
+    createButane({ wasmPath: join(folder, 'none.wasm'), env }).translate('a: b'),
+  ).rejects.toMatchObject({
     code: 'BUTANE_UNAVAILABLE',
     message: expect.stringContaining(join(folder, 'none')),
   });
@@ -32,7 +38,9 @@ test('a butane that never ends is stopped', async () => {
   const slow = join(folder, 'butane');
   await writeFile(slow, `#!${process.execPath}\nsetInterval(() => {}, 1000);\n`, { mode: 0o755 });
   await expect(
-    createButane({ env: { BUTANE: slow }, timeoutMs: 500 }).translate('a: b'),
+    createButane({ wasmPath: join(folder, 'none.wasm'), env: { BUTANE: slow }, timeoutMs: 500 }).translate(
+      'a: b',
+    ),
   ).rejects.toMatchObject({
     code: 'BUTANE_TIMEOUT',
   });
@@ -45,10 +53,19 @@ test('without the WebAssembly validate and merge tell how to build it', async ()
   await expect(butane.merge('{}', '{}')).rejects.toMatchObject(expected);
 });
 
+test('a thread that cannot run the WebAssembly is an error and the process goes on', async () => {
+  const wasmPath = join(folder, 'empty.wasm');
+  // The eight bytes of a module with nothing in it.
+  await writeFile(wasmPath, new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
+  await expect(createButane({ wasmPath }).validate('{}')).rejects.toMatchObject({ code: 'IGNITION_FAILED' });
+});
+
 test('a file that is no WebAssembly is an error and the process goes on', async () => {
   const wasmPath = join(folder, 'broken.wasm');
   await writeFile(wasmPath, 'not wasm');
-  await expect(createButane({ wasmPath }).validate('{}')).rejects.toMatchObject({ code: 'IGNITION_FAILED' });
+  const butane = createButane({ wasmPath });
+  await expect(butane.validate('{}')).rejects.toMatchObject({ code: 'IGNITION_FAILED' });
+  await expect(butane.translate('a: b')).rejects.toMatchObject({ code: 'BUTANE_FAILED' });
 });
 
 test.each([

@@ -1,29 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import {
-  chmod,
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  readlink,
-  rm,
-  symlink,
-  truncate,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { loadLocalFiles } from '../src/local-files.ts';
 import { localNames } from '../src/local-names.ts';
-import { stageFiles } from '../src/staged-files.ts';
 
 let base = '';
 let filesDir = '';
 
 beforeEach(async () => {
-  base = await mkdtemp(join(tmpdir(), 'staged-test-'));
+  base = await mkdtemp(join(tmpdir(), 'local-files-test-'));
   filesDir = join(base, 'files');
   await mkdir(join(filesDir, 'tree', 'sub'), { recursive: true });
   await writeFile(join(filesDir, 'a.txt'), 'a');
@@ -56,41 +43,59 @@ const escapes: [string, string, (dir: string) => Promise<void>][] = [
     'tree',
     (dir) => symlink('../../../secret', join(dir, 'tree', 'sub', 's')),
   ],
+  [
+    'a link of a tree that leaves and comes back',
+    'tree',
+    (dir) => symlink('../../files/a.txt', join(dir, 'tree', 'b')),
+  ],
+  ['a dangling link outside in a tree', 'tree', (dir) => symlink('../../no', join(dir, 'tree', 'd'))],
+  ['an absolute link of a tree', 'tree', (dir) => symlink(join(dir, 'a.txt'), join(dir, 'tree', 'a'))],
   ['a link that climbs through another', 'tree', (dir) => symlink('sub/../../x', join(dir, 'tree', 'c'))],
 ];
 
 test.each(escapes)('refuses %s', async (_name, name, prepare) => {
   await prepare(filesDir);
-  await expect(stageFiles(filesDir, [name])).rejects.toMatchObject({
+  await expect(loadLocalFiles(filesDir, [name])).rejects.toMatchObject({
     code: 'FILE_OUTSIDE',
     message: expect.stringContaining('outside the files folder'),
   });
 });
 
-test('copies the named files, their executable bit, and nothing else; then removes them', async () => {
+test('loads the named files, their executable bit and links, and nothing else', async () => {
   await symlink('sub/run.sh', join(filesDir, 'tree', 'link'));
-  const staged = await stageFiles(filesDir, ['tree', 'missing']);
-  expect(await readdir(staged.folder)).toEqual(['tree']);
-  expect(await readlink(join(staged.folder, 'tree', 'link'))).toBe('sub/run.sh');
-  expect((await lstat(join(staged.folder, 'tree', 'sub', 'run.sh'))).mode & 0o111).not.toBe(0);
-  expect(await readFile(join(staged.folder, 'tree', 'sub', 'run.sh'), 'utf8')).toBe('#!/bin/sh\n');
-  await staged[Symbol.asyncDispose]();
-  expect(existsSync(staged.folder)).toBe(false);
+  await symlink('tree', join(filesDir, 'linked'));
+  const files = await loadLocalFiles(filesDir, ['linked/sub', 'tree', 'missing', 'a.txt/x']);
+  const script = new TextEncoder().encode('#!/bin/sh\n');
+  expect(Object.fromEntries(files)).toEqual({
+    '.': { kind: 'folder' },
+    linked: { kind: 'link', target: 'tree', leads: 'tree' },
+    tree: { kind: 'folder' },
+    'tree/link': { kind: 'link', target: 'sub/run.sh', leads: 'tree/sub/run.sh' },
+    'tree/sub': { kind: 'folder' },
+    'tree/sub/run.sh': { kind: 'file', bytes: script, executable: true },
+  });
 });
 
 test('refuses a pipe without waiting for its writer', async () => {
   execFileSync('mkfifo', [join(filesDir, 'pipe')]);
-  await expect(stageFiles(filesDir, ['pipe'])).rejects.toMatchObject({ code: 'FILE_UNFIT' });
+  await expect(loadLocalFiles(filesDir, ['pipe'])).rejects.toMatchObject({ code: 'FILE_UNFIT' });
 });
 
 test('refuses a file over the limit before it is read', async () => {
   await writeFile(join(filesDir, 'huge'), '');
   await truncate(join(filesDir, 'huge'), 1024 ** 3);
-  await expect(stageFiles(filesDir, ['huge'])).rejects.toMatchObject({ code: 'FILE_UNFIT' });
+  await expect(loadLocalFiles(filesDir, ['huge'])).rejects.toMatchObject({ code: 'FILE_UNFIT' });
+});
+
+test('refuses more files than the limit', async () => {
+  const many = join(filesDir, 'many');
+  await mkdir(many);
+  for (let i = 0; i < 10_001; i++) await writeFile(join(many, `${i}`), '');
+  await expect(loadLocalFiles(filesDir, ['many'])).rejects.toMatchObject({ code: 'FILE_UNFIT' });
 });
 
 test('refuses a files folder that is not there', async () => {
-  await expect(stageFiles(join(base, 'none'), [])).rejects.toMatchObject({ code: 'FILE_UNFIT' });
+  await expect(loadLocalFiles(join(base, 'none'), [])).rejects.toMatchObject({ code: 'FILE_UNFIT' });
 });
 
 test.each([
