@@ -1,4 +1,4 @@
-import { type Document, isAlias, isScalar, isSeq, parseDocument, visit } from 'yaml';
+import { isAlias, isScalar, isSeq, parseDocument, visit } from 'yaml';
 
 const LOCAL_KEY = /(^|_)local$/u;
 
@@ -10,10 +10,14 @@ const LOCAL_KEY = /(^|_)local$/u;
  */
 export function localNames(butane: string): string[] {
   const names = new Set<string>();
-  let document: Document;
+  const anchors = new Map<string, unknown>();
+  const lists = new Set<unknown>();
   try {
-    document = parseDocument(butane, { version: '1.1', uniqueKeys: false });
+    const document = parseDocument(butane, { version: '1.1', uniqueKeys: false });
     visit(document, {
+      Node(_index, node) {
+        remember(node);
+      },
       Pair(_index, pair) {
         if (isScalar(pair.key) && LOCAL_KEY.test(String(pair.key.value))) add(pair.value);
       },
@@ -25,10 +29,23 @@ export function localNames(butane: string): string[] {
   }
   return [...names];
 
+  // Alias.resolve walks the whole document each time, which many aliases would make quadratic.
+  function remember(node: unknown): void {
+    if ((isScalar(node) || isSeq(node)) && node.anchor !== undefined) anchors.set(node.anchor, node);
+  }
+
+  function resolved(node: unknown): unknown {
+    remember(node);
+    return isAlias(node) ? anchors.get(node.source) : node;
+  }
+
   function add(node: unknown): void {
-    const value = isAlias(node) ? node.resolve(document) : node;
+    const value = resolved(node);
     // The text, not the value: a file may be called `y` or `0644`.
     if (isScalar(value) && value.source !== undefined) names.add(value.source);
-    if (isSeq(value)) for (const item of value.items) if (!isSeq(item)) add(item);
+    if (!isSeq(value) || lists.has(value)) return;
+    lists.add(value);
+    // A list in a list is no list of names: going into it would expand an alias bomb.
+    for (const item of value.items.map(resolved)) if (isScalar(item)) add(item);
   }
 }

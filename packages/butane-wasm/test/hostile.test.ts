@@ -28,8 +28,12 @@ test('text that UTF-8 cannot hold is refused, not replaced', async () => {
   await expect(createButane().translate('a: \udfff')).rejects.toMatchObject({ code: 'INPUT_INVALID' });
 });
 
-test('localNames neither expands an alias bomb nor dies of deep nesting', () => {
+test('localNames neither expands aliases nor dies of deep nesting', () => {
   expect(localNames(bomb)).toEqual([]);
+  expect(localNames(`${bomb}local: *a11`)).toEqual([]);
+  expect(localNames('local: &n [x, *n]')).toEqual(['x']);
+  const list = `n: &n [${'x,'.repeat(20_000)}]\na:\n`;
+  expect(localNames(`${list}${'- local: *n\n'.repeat(20_000)}`)).toEqual(['x']);
   expect(localNames(deepYaml)).toEqual([]);
 });
 

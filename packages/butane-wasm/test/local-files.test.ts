@@ -105,6 +105,15 @@ test.each([
     ['x', 'y', 'z'],
   ],
   ['an alias', 'n: &n x\nlocal: *n', ['x']],
+  ['an alias of a list', 'n: &n [x, y]\na_local: *n', ['x', 'y']],
+  ['an alias inside a list', 'a_local: [&n x, *n, *n]', ['x']],
+  ['the anchor before the alias', 'a: &n x\nlocal: *n\nb: &n y\nc: { local: *n }', ['x', 'y']],
+  ['an alias of nothing', 'local: *n', []],
+  [
+    'many aliases without walking the document for each',
+    `n: &n x\na:\n${'- local: *n\n'.repeat(50_000)}`,
+    ['x'],
+  ],
   ['nothing in broken YAML', 'a: [', []],
   ['no other key', 'localhost: x\nlocal_path: y', []],
 ])('localNames finds %s', (_name, text, names) => {
