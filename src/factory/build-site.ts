@@ -20,6 +20,7 @@ import type { Factory } from './factory.ts';
 import { fileSize } from './file-size.ts';
 import { networkKargs } from './network.ts';
 import { preloadImages } from './preload-images.ts';
+import { refuseUnsupported } from './refuse-unsupported.ts';
 import type { Site } from './site.ts';
 import { siteIgnition } from './site-ignition.ts';
 import { EDGEFAB_VERSION } from './version.ts';
@@ -56,6 +57,7 @@ export async function buildSite(
   lock: Lock,
   host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes'>,
 ): Promise<SiteReceipt> {
+  refuseUnsupported(site);
   const liveIso = factory.media?.liveIso;
   if (liveIso === undefined) {
     throw new EdgefabError(

@@ -13,6 +13,7 @@ import type { MirrorRequest } from './mirror-request.ts';
 import { missingFiles } from './missing-files.ts';
 import { networkKargs } from './network.ts';
 import { preloadImages } from './preload-images.ts';
+import { refuseUnsupported } from './refuse-unsupported.ts';
 import { type LockOutcome, resolveLock } from './resolve-lock.ts';
 import type { Site } from './site.ts';
 
@@ -77,6 +78,7 @@ async function planSite(site: Site, lock: Lock): Promise<SitePlan> {
       return undefined;
     }
   };
+  await attempt(() => refuseUnsupported(site));
   const kargs = (await attempt(() => networkKargs(site))) ?? [];
   const ignition = await attempt(async () => {
     if (site.ignition === undefined) return undefined;

@@ -177,6 +177,23 @@ describe('files that are not what they should be', () => {
     expect(existsSync(factory.at('out'))).toBe(false);
   });
 
+  test('a site that asks for what is not done yet: status 4 naming every key, nothing built', async () => {
+    const factory = await makeFactory();
+    const text = readFileSync(factory.at('factory.yaml'), 'utf8');
+    writeFileSync(
+      factory.at('factory.yaml'),
+      text.replace(
+        '  - name: bip',
+        '  - name: bip\n    ntp: { servers: [10.0.0.1] }\n    certificates: { validFor: 30d }',
+      ),
+    );
+    expect((await runEdgefab(['precache', '--insecure'], { cwd: factory.folder })).status).toBe(0);
+    const run = await runEdgefab(['iso'], { cwd: factory.folder });
+    expect(run.status).toBe(4);
+    expect(run.stderr).toContain('ntp.servers, certificates.validFor');
+    expect(existsSync(factory.at('out'))).toBe(false);
+  });
+
   test('a factory changed after precache: status 4, the lock is stale', async () => {
     const factory = await makeFactory();
     expect((await runEdgefab(['precache', '--insecure'], { cwd: factory.folder })).status).toBe(0);

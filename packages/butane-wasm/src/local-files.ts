@@ -36,7 +36,7 @@ export async function loadLocalFiles(filesDir: string, names: readonly string[])
 }
 
 /** Tells whether a relative path leads out of the folder it starts from, as text. */
-export function leaves(path: string): boolean {
+function leaves(path: string): boolean {
   const clean = normalize(path);
   return clean === '..' || clean.startsWith(`..${sep}`) || isAbsolute(clean);
 }

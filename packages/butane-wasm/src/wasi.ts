@@ -6,7 +6,7 @@ const ERRNO_BADF = 8;
 const ERRNO_NOSYS = 52;
 
 /** Thrown when Go ends the instance: a panic, or memory or stack at an end. Carries what Go printed last. */
-export class InstanceEnded extends Error {
+class InstanceEnded extends Error {
   constructor(status: number, printed: string) {
     super(`the WebAssembly instance ended with status ${status}: ${printed.split('\n')[0] || 'no message'}`);
     this.name = 'InstanceEnded';
