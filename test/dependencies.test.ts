@@ -6,6 +6,7 @@ interface LockEntry {
   readonly hasInstallScript?: boolean;
   readonly resolved?: string;
   readonly link?: boolean;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, LockEntry> };
 
@@ -39,4 +40,13 @@ test('no dependency compiles or downloads on install, but the optional one with 
 test('the lock file names no registry host', () => {
   const hosted = Object.values(lock.packages).filter((entry) => /^https?:/.test(entry.resolved ?? ''));
   expect(hosted).toEqual([]);
+});
+
+test('the lock file has an entry for every platform package, whatever the registry of the day carries', () => {
+  const missing = Object.entries(lock.packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter(
+      (name) => !(`node_modules/${name}` in lock.packages || `${path}/node_modules/${name}` in lock.packages),
+    ),
+  );
+  expect(missing).toEqual([]);
 });
