@@ -7,6 +7,7 @@ interface LockEntry {
   dev?: boolean;
   optional?: boolean;
   optionalDependencies?: Record<string, string>;
+  engines?: Record<string, string>;
   os?: string[];
   cpu?: string[];
   libc?: string[];
@@ -43,6 +44,11 @@ function platformOf(name: string): Pick<LockEntry, 'os' | 'cpu' | 'libc'> {
 }
 
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, LockEntry> };
+// npm leaves an optional package out when the Node that runs npm is too old for it. A checkout runs on the Node it
+// brings along, so what its own optional packages ask of Node is not npm's to judge.
+for (const name of Object.keys(lock.packages['']?.optionalDependencies ?? {})) {
+  delete lock.packages[`node_modules/${name}`]?.engines;
+}
 let added = 0;
 for (const [path, entry] of Object.entries(lock.packages)) {
   for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {

@@ -37,6 +37,10 @@ test('no dependency compiles or downloads on install, but the optional one with 
   expect(scripted.map(([path]) => path)).toEqual(['node_modules/node-liblzma']);
 });
 
+test('an old Node that runs npm does not leave out our own optional packages', () => {
+  expect(lock.packages['node_modules/node-liblzma']).not.toHaveProperty('engines');
+});
+
 test('the lock file names no registry host', () => {
   const hosted = Object.values(lock.packages).filter((entry) => /^https?:/.test(entry.resolved ?? ''));
   expect(hosted).toEqual([]);

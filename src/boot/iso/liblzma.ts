@@ -15,17 +15,25 @@ const CHECK_CRC32 = 1;
 const PRESET = 6;
 const MEMORY_LIMIT_BYTES = 128 * 1024 * 1024;
 
-type Wasm = typeof import('node-liblzma/wasm');
+/** The part of `node-liblzma/wasm` that is used; written down here because the package may not be installed. */
+interface Wasm {
+  initModule(): Promise<unknown>;
+  resetModule(): void;
+  xzAsync(bytes: Uint8Array, options: { preset: number; check: number }): Promise<Uint8Array>;
+  unxzAsync(bytes: Uint8Array, options: { memlimit: number }): Promise<Uint8Array>;
+}
+
+const PACKAGE: string = 'node-liblzma/wasm';
 
 async function importWasm(): Promise<Wasm> {
   try {
-    const wasm = await import('node-liblzma/wasm');
+    const wasm = (await import(PACKAGE)) as Wasm;
     await wasm.initModule();
     return wasm;
   } catch (cause) {
     throw new EdgefabError('xz is not at hand: the optional package node-liblzma cannot be loaded', {
       code: 'TOOL_MISSING',
-      suggestions: ['Install edgefab again without --omit=optional'],
+      suggestions: ['Install edgefab again without --omit=optional; if that fails, with --ignore-scripts'],
       cause,
     });
   }
