@@ -32,6 +32,7 @@ const ERROR_KINDS = {
   ISO_INVALID: 'input',
   DATA_URL_INVALID: 'input',
   CPIO_INVALID: 'input',
+  ZSTD_INVALID: 'input',
   RELEASE_UNKNOWN: 'input',
   GRAPH_INVALID: 'input',
   PAYLOAD_INVALID: 'input',
