@@ -4,7 +4,12 @@ import { pack } from 'tar-stream';
 import { EdgefabError } from '../../../../src/errors.ts';
 import { type Digest, digestOf } from '../../../../src/oci/digest.ts';
 import { MEDIA_TYPE } from '../../../../src/oci/manifest.ts';
-import { formatReference, type ImageReference, repositoryOf } from '../../../../src/oci/reference.ts';
+import {
+  formatReference,
+  type ImageReference,
+  parseReference,
+  repositoryOf,
+} from '../../../../src/oci/reference.ts';
 
 export interface TarEntry {
   readonly name: string;
@@ -155,3 +160,20 @@ export class MadeRegistry {
     return { stream: entry.stream, sizeBytes: undefined };
   }
 }
+
+/** What the tests of payloads ask for. */
+export const TAG = parseReference('quay.io/ocp/release:4.18.9');
+
+export const file = (name: string, content: string | Uint8Array = 'x'): TarEntry => ({ name, content });
+
+/** A registry with one release image of these layers, the lowest first. */
+export async function registryOf(...layers: readonly (readonly TarEntry[])[]): Promise<MadeRegistry> {
+  const registry = new MadeRegistry();
+  const added: { digest: Digest; size: number }[] = [];
+  for (const entries of layers) added.push(await registry.addLayer(entries));
+  registry.addImage(added);
+  return registry;
+}
+
+/** How many layers were opened; the first blob is the config. */
+export const layersOpened = (registry: MadeRegistry): number => registry.opened.length - 1;
