@@ -12,7 +12,7 @@ export interface ImageFilter {
 }
 
 /** Far more than any filter file has. */
-export const MAX_FILTER_BYTES = 1024 * 1024;
+const MAX_FILTER_BYTES = 1024 * 1024;
 
 interface Written {
   readonly text: string;
