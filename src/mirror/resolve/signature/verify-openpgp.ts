@@ -1,0 +1,110 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { Key } from 'openpgp';
+import { EdgefabError } from '../../../errors.ts';
+import type { Host } from '../../../host/host.ts';
+
+/** Public keys whose signatures are trusted. */
+export interface Keyring {
+  readonly where: string;
+  readonly keys: readonly Key[];
+  /** In upper-case hex, as gpg prints them. */
+  readonly fingerprints: readonly string[];
+}
+
+export interface VerifiedMessage {
+  readonly content: Uint8Array;
+  /** The primary key's fingerprint, in upper-case hex. */
+  readonly signedBy: string;
+}
+
+const MAX_KEYRING_BYTES = 1024 * 1024;
+/** Signed content is some 330 bytes. */
+const MAX_CONTENT_BYTES = 64 * 1024;
+const ARMOUR = /-----BEGIN PGP PUBLIC KEY BLOCK-----[\s\S]*?-----END PGP PUBLIC KEY BLOCK-----/g;
+
+// Loaded on first use: it is the largest library here, and most commands verify nothing.
+const library = () => import('openpgp');
+
+/**
+ * Reads public keys, armoured (any number of blocks in a file) or binary. Throws KEYRING_INVALID when there is no
+ * key in it, or a secret one.
+ */
+export async function parseKeyring(bytes: Uint8Array, where: string): Promise<Keyring> {
+  const bad = (what: string, cause?: unknown): EdgefabError =>
+    new EdgefabError(`keyring ${where}: ${what}`, {
+      code: 'KEYRING_INVALID',
+      place: { file: where },
+      suggestions: ['Export public keys with gpg --export, with or without --armor'],
+      ...(cause === undefined ? {} : { cause }),
+    });
+  const { readKeys } = await library();
+  const text = Buffer.from(bytes).toString('latin1');
+  const blocks = text.match(ARMOUR) ?? [];
+  const keys: Key[] = [];
+  try {
+    for (const armoredKeys of blocks) keys.push(...(await readKeys({ armoredKeys })));
+    if (blocks.length === 0 && bytes.length > 0 && !text.startsWith('-----'))
+      keys.push(...(await readKeys({ binaryKeys: bytes })));
+  } catch (cause) {
+    throw bad(cause instanceof Error ? cause.message : 'it cannot be read', cause);
+  }
+  if (keys.length === 0) throw bad(`its ${bytes.length} bytes hold no public key`);
+  if (keys.some((key) => key.isPrivate())) throw bad('it holds a secret key, which does not belong here');
+  return { where, keys, fingerprints: keys.map((key) => key.getFingerprint().toUpperCase()) };
+}
+
+/** Reads a file of public keys. Throws FILE_UNREADABLE, KEYRING_INVALID. */
+export async function loadKeyring(file: string): Promise<Keyring> {
+  let bytes: Buffer;
+  try {
+    const { size } = await stat(file);
+    if (size > MAX_KEYRING_BYTES)
+      throw new EdgefabError(`keyring ${file} has ${size} bytes, want at most ${MAX_KEYRING_BYTES}`, {
+        code: 'KEYRING_INVALID',
+        place: { file },
+      });
+    bytes = await readFile(file);
+  } catch (cause) {
+    if (cause instanceof EdgefabError) throw cause;
+    throw new EdgefabError(`keyring ${file} cannot be read`, {
+      code: 'FILE_UNREADABLE',
+      place: { file },
+      cause,
+    });
+  }
+  return parseKeyring(bytes, file);
+}
+
+/**
+ * Verifies a signed OpenPGP message (content and signature in one, RFC 9580 section 10.3) against a keyring.
+ * The key must have been valid when it signed; content is bounded also when compressed. Throws an Error that
+ * says why it is not trusted; it is one of several signatures, so the caller decides whether that is fatal.
+ */
+export async function verifyOpenpgpMessage(
+  message: Uint8Array,
+  keyring: Keyring,
+  { now }: Pick<Host, 'now'>,
+): Promise<VerifiedMessage> {
+  const { readMessage, verify } = await library();
+  const config = { maxDecompressedMessageSize: MAX_CONTENT_BYTES };
+  const { data, signatures } = await verify({
+    message: await readMessage({ binaryMessage: message, config }),
+    verificationKeys: [...keyring.keys],
+    format: 'binary',
+    date: now(),
+    config,
+  });
+  if (data.length > MAX_CONTENT_BYTES)
+    throw new Error(`it signs ${data.length} bytes, want at most ${MAX_CONTENT_BYTES}`);
+  let refusal: unknown = new Error('it is not signed');
+  for (const { keyID, verified } of signatures) {
+    try {
+      await verified;
+      const signer = keyring.keys.find((key) => key.getKeys(keyID).length > 0);
+      if (signer !== undefined) return { content: data, signedBy: signer.getFingerprint().toUpperCase() };
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  throw refusal;
+}
