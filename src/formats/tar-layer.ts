@@ -202,7 +202,11 @@ export class TarLayerReader {
       ? zeroEnded(this.#field('prefix')).toString('utf8')
       : '';
     const name = zeroEnded(this.#field('name')).toString('utf8');
-    const path = this.#pax.get('path') ?? this.#longName ?? (prefix === '' ? name : `${prefix}/${name}`);
+    const path =
+      this.#pax.get('GNU.sparse.name') ??
+      this.#pax.get('path') ??
+      this.#longName ??
+      (prefix === '' ? name : `${prefix}/${name}`);
     const sparse = [...this.#pax.keys()].some((key) => key.startsWith('GNU.sparse.'));
     // Before POSIX a folder was a file whose name ends in a slash.
     const kind = sparse ? 'sparse' : path.endsWith('/') && kindOf(type) === 'file' ? 'folder' : kindOf(type);
@@ -213,7 +217,7 @@ export class TarLayerReader {
     this.#longTarget = undefined;
     // Links and folders may state a size, but no bytes follow them (pax, "ustar", typeflag).
     const sizeBytes = kind === 'link' || kind === 'folder' ? 0 : size;
-    const entry = { path: sparse ? path.replace('/GNUSparseFile.0/', '/') : path, kind, sizeBytes, target };
+    const entry = { path, kind, sizeBytes, target };
     this.#sink = this.#visit(entry);
     this.#startBody(sizeBytes);
   }

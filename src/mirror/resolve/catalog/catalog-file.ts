@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml';
 import { EdgefabError } from '../../../errors.ts';
 import { JsonDocuments } from '../../../formats/json-documents.ts';
+import { withoutLongRuns } from '../../../formats/long-runs.ts';
 import type { TarSink } from '../../../formats/tar-layer.ts';
 import { YamlDocuments } from '../../../formats/yaml-documents.ts';
 import { type CatalogDocument, readCatalogDocument } from './catalog-document.ts';
@@ -11,8 +12,6 @@ const MAX_STRING_BYTES = 4096;
 
 /** What `yaml` builds from a text costs some fifty times its size. */
 const MAX_YAML_TEXT = 8 * 1024 * 1024;
-
-const LONG_RUN = /[A-Za-z0-9+/=]{4097,}/g;
 
 export interface CatalogFileOptions {
   /** The image, and the file in it, for messages. */
@@ -127,7 +126,7 @@ export class CatalogFile implements TarSink {
       fault: (what) => this.#fail(what),
       onDocument: (bytes) => {
         // A long base64 run lies within one scalar whatever its style, so a shorter run leaves the structure as it is.
-        const text = this.#decode(bytes).replace(LONG_RUN, 'x');
+        const text = this.#decode(withoutLongRuns(bytes, MAX_STRING_BYTES));
         if (text.length > MAX_YAML_TEXT)
           throw this.#fail(`is larger than ${MAX_YAML_TEXT} characters of YAML`);
         const parsed = parseDocument(text, { logLevel: 'error' });
