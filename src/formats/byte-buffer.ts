@@ -1,9 +1,11 @@
 /** Room kept between uses; more is given back so that one large text does not stay in memory. */
 const KEPT_BYTES = 1024 * 1024;
 
+const FIRST_BYTES = 4096;
+
 /** Collects bytes in one growing block that is used again after `clear`. */
 export class ByteBuffer {
-  #block = Buffer.alloc(64 * 1024);
+  #block = Buffer.alloc(FIRST_BYTES);
   #length = 0;
 
   get length(): number {
@@ -34,6 +36,6 @@ export class ByteBuffer {
 
   clear(): void {
     this.#length = 0;
-    if (this.#block.length > KEPT_BYTES) this.#block = Buffer.alloc(64 * 1024);
+    if (this.#block.length > KEPT_BYTES) this.#block = Buffer.alloc(FIRST_BYTES);
   }
 }

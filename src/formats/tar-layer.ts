@@ -1,7 +1,7 @@
 import { EdgefabError } from '../errors.ts';
 
 /** What an entry of a layer tar is, as far as reading one needs to know. */
-export type TarKind = 'file' | 'folder' | 'link' | 'sparse' | 'other';
+type TarKind = 'file' | 'folder' | 'link' | 'sparse' | 'other';
 
 export interface TarEntry {
   /** As written in the archive: may be absolute, may hold `..`. */

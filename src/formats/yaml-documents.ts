@@ -30,22 +30,23 @@ export class YamlDocuments {
 
   push(chunk: Uint8Array): void {
     this.#text.append(chunk);
+    const text = this.#text.view();
+    let start = 0;
+    let from = this.#searched;
     for (;;) {
-      const text = this.#text.view();
-      const marker = text.indexOf(MARKER, this.#searched);
-      if (marker < 0) {
-        this.#searched = Math.max(0, text.length - MARKER.length);
+      const marker = text.indexOf(MARKER, from);
+      const after = marker + MARKER.length;
+      if (marker < 0 || after === text.length) {
+        from = marker < 0 ? Math.max(start, text.length - MARKER.length) : marker;
         break;
       }
-      const after = marker + MARKER.length;
-      this.#searched = marker;
-      if (after === text.length) break;
-      this.#searched = after;
+      from = after;
       if (!endsMarker(text[after])) continue;
-      this.#emit(text.subarray(0, marker + 1));
-      this.#text.drop(after);
-      this.#searched = 0;
+      this.#emit(text.subarray(start, marker + 1));
+      start = after;
     }
+    this.#text.drop(start);
+    this.#searched = from - start;
     if (this.#text.length > this.#options.maxDocumentBytes) throw this.#tooLarge();
   }
 

@@ -1,5 +1,5 @@
-import { parseVersion, type Version } from '../../../formats/semver.ts';
-import type { Catalog, CatalogBundle, CatalogChannel, CatalogPackage, ChannelEntry } from './catalog.ts';
+import { compareVersions, parseVersion, type Version } from '../../../formats/semver.ts';
+import type { Catalog, CatalogBundle, CatalogChannel, CatalogPackage } from './catalog.ts';
 import { type PackageRequest, unknownContent } from './catalog-request.ts';
 import { type ChannelGraph, channelGraph } from './channel-graph.ts';
 
@@ -14,7 +14,7 @@ export interface PackageChoice {
 }
 
 export const HEAD = 'head of the channel';
-export const FULL = 'full';
+const FULL = 'full';
 
 /** A package with the look-ups that choosing needs; graphs are checked when first asked for. */
 export class PackageSource {
@@ -42,7 +42,12 @@ export class PackageSource {
   channel(name: string): CatalogChannel {
     const channel = this.package.channels.find((item) => item.name === name);
     if (channel === undefined)
-      throw unknownContent(this.where, `channel in package "${this.name}" named`, name, this.channelNames());
+      throw unknownContent(
+        this.where,
+        `channel "${name}" in package "${this.name}"`,
+        name,
+        this.channelNames(),
+      );
     return channel;
   }
 
@@ -64,9 +69,13 @@ export class PackageSource {
     return version;
   }
 
-  /** The versions a channel has, as text, for messages. */
-  versionTexts(entries: readonly ChannelEntry[]): string[] {
-    return entries.flatMap(({ name }) => this.bundles.get(name)?.version ?? []);
+  /** The versions of bundles, lowest first, for messages. */
+  versionTexts(bundleNames: readonly string[]): string[] {
+    const found = bundleNames.flatMap((name) => {
+      const version = this.version(name);
+      return version === undefined ? [] : { version, text: this.bundles.get(name)?.version ?? '' };
+    });
+    return found.sort((a, b) => compareVersions(a.version, b.version)).map(({ text }) => text);
   }
 
   head(channel: string): ChannelChoice {
@@ -82,6 +91,8 @@ export class PackageSource {
 export function sourceOf(catalog: Catalog, request: PackageRequest): PackageSource {
   const source = catalog.packages.get(request.name);
   if (source === undefined)
-    throw unknownContent(catalog.where, 'package', request.name, [...catalog.packages.keys()]);
+    throw unknownContent(catalog.where, `package "${request.name}"`, request.name, [
+      ...catalog.packages.keys(),
+    ]);
   return new PackageSource(catalog, source);
 }

@@ -6,6 +6,7 @@ import type { TarSink } from '../../../formats/tar-layer.ts';
 import { YamlDocuments } from '../../../formats/yaml-documents.ts';
 import { type CatalogDocument, readCatalogDocument } from './catalog-document.ts';
 import { catalogFault } from './catalog-fault.ts';
+import type { ReadBudget } from './read-budget.ts';
 
 /** Longer texts are embedded manifests and icons, never a name, a version or an image. */
 const MAX_STRING_BYTES = 4096;
@@ -18,7 +19,7 @@ export interface CatalogFileOptions {
   readonly where: string;
   readonly path: string;
   readonly maxDocumentBytes: number;
-  readonly intern: (text: string) => string;
+  readonly budget: ReadBudget;
 }
 
 interface DocumentSplitter {
@@ -89,7 +90,7 @@ export class CatalogFile implements TarSink {
 
   #take(value: unknown): void {
     const fault = (field: string, what: string): EdgefabError => this.#fail(what, field);
-    const document = readCatalogDocument(value, fault, this.#options.intern);
+    const document = readCatalogDocument(value, fault, (text) => this.#options.budget.text(text));
     if (document !== undefined) this.#documents.push(document);
     this.#count++;
   }
@@ -108,6 +109,7 @@ export class CatalogFile implements TarSink {
       maxStringBytes: MAX_STRING_BYTES,
       fault: (what) => this.#fail(what),
       onDocument: (bytes) => {
+        this.#options.budget.document();
         let value: unknown;
         try {
           value = JSON.parse(this.#decode(bytes));
@@ -125,8 +127,10 @@ export class CatalogFile implements TarSink {
       maxDocumentBytes: this.#options.maxDocumentBytes,
       fault: (what) => this.#fail(what),
       onDocument: (bytes) => {
+        this.#options.budget.document();
         // A long base64 run lies within one scalar whatever its style, so a shorter run leaves the structure as it is.
         const text = this.#decode(withoutLongRuns(bytes, MAX_STRING_BYTES));
+        if (text.trim() === '') return;
         if (text.length > MAX_YAML_TEXT)
           throw this.#fail(`is larger than ${MAX_YAML_TEXT} characters of YAML`);
         const parsed = parseDocument(text, { logLevel: 'error' });

@@ -35,7 +35,7 @@ export type CatalogSemantics = 'v1alpha2' | 'v2alpha1';
 /** Names shown in a message; a full catalog has hundreds. */
 const SHOWN = 30;
 
-/** Makes the error for a name the catalog does not have, with those it has and the nearest one. */
+/** Makes the error for a name the catalog does not have, with those it has and the one nearest to `name`. */
 export function unknownContent(
   where: string,
   what: string,
@@ -45,7 +45,7 @@ export function unknownContent(
   const near = nearMatch(name, existing);
   const more = existing.length > SHOWN ? `, … (${existing.length} in all)` : '';
   const list = existing.length === 0 ? 'none' : `${existing.slice(0, SHOWN).join(', ')}${more}`;
-  return new EdgefabError(`catalog ${where} has no ${what} "${name}"; there are: ${list}`, {
+  return new EdgefabError(`catalog ${where} has no ${what}; there are: ${list}`, {
     code: 'CATALOG_CONTENT_UNKNOWN',
     suggestions: near === undefined ? [] : [`Did you mean "${near}"?`],
     place: { image: where },

@@ -7,18 +7,18 @@ import { filterV2alpha1 } from './filter-v2alpha1.ts';
 import { followDependencies } from './follow-dependencies.ts';
 
 /** A chosen bundle and why it was chosen, in words. */
-export interface SelectedBundle {
+interface SelectedBundle {
   readonly name: string;
   readonly version: string;
   readonly reason: string;
 }
 
-export interface SelectedChannel {
+interface SelectedChannel {
   readonly name: string;
   readonly bundles: readonly SelectedBundle[];
 }
 
-export interface SelectedPackage {
+interface SelectedPackage {
   readonly name: string;
   /** The default channel of the package as filtered; empty when the catalog names none. */
   readonly defaultChannel: string;
@@ -28,7 +28,7 @@ export interface SelectedPackage {
 }
 
 /** An image as the catalog writes it, with the bundles that need it: `operator lvms-operator.v4.13.1`. */
-export interface SelectedImage {
+interface SelectedImage {
   readonly image: string;
   readonly kind: 'bundle' | 'related';
   readonly requiredBy: readonly string[];

@@ -88,16 +88,16 @@ function explicitChoice(source: PackageSource, channel: string, wish: Wish, full
   if (wish.kind === 'bundle' && !entries.some(({ name }) => name === wish.name))
     throw unknownContent(
       source.where,
-      `bundle ${place} named`,
+      `bundle "${wish.name}" ${place}`,
       wish.name,
       entries.map(({ name }) => name),
     );
   const choice = chooseChannel(source, channel, wish, full);
   if (choice.size > 0 || wish.kind === 'plain' || wish.kind === 'bundle') return choice;
-  const versions = source.versionTexts(entries);
+  const versions = source.versionTexts(entries.map(({ name }) => name));
   if (wish.kind === 'range')
-    throw unknownContent(source.where, `version ${place} within`, wish.text, versions);
-  throw unknownContent(source.where, `version ${place}`, wish.version, versions);
+    throw unknownContent(source.where, `version within "${wish.text}" ${place}`, wish.text, versions);
+  throw unknownContent(source.where, `version ${wish.version} ${place}`, wish.version, versions);
 }
 
 /** Chooses per channel. A version of the package's own is looked for in all channels, whether or not some are listed. */
@@ -109,7 +109,9 @@ function chooseChannels(
   const { name, where } = source;
   const own = wishOf(request, `package "${name}"`, where);
   if (own.kind === 'bundle' && !source.bundles.has(own.name))
-    throw unknownContent(where, `bundle in package "${name}" named`, own.name, [...source.bundles.keys()]);
+    throw unknownContent(where, `bundle "${own.name}" in package "${name}"`, own.name, [
+      ...source.bundles.keys(),
+    ]);
   const listed: readonly ChannelRequest[] = request.channels ?? [];
   const chosen = new Map<string, ChannelChoice>();
   for (const item of listed) {
@@ -128,9 +130,9 @@ function chooseChannels(
   }
   const kept = new Map([...chosen].filter(([, choice]) => choice.size > 0));
   if (kept.size > 0) return kept;
-  const existing = source.package.bundles.map(({ version }) => version);
+  const existing = source.versionTexts([...source.bundles.keys()]);
   const wanted = own.kind === 'range' ? own.text : own.kind === 'from' ? own.version : '';
-  throw unknownContent(where, `version in package "${name}" to fit`, wanted, existing);
+  throw unknownContent(where, `version within "${wanted}" in package "${name}"`, wanted, existing);
 }
 
 /** Finds what becomes the default channel when the choice leaves out the catalog's own, as v1 does. */

@@ -94,8 +94,8 @@ function exactVersion(source: PackageSource, text: string): ChannelChoice {
     return version !== undefined && wanted !== undefined && compareVersions(version, wanted.version) === 0;
   });
   if (found === undefined) {
-    const existing = source.package.bundles.map(({ version }) => version);
-    throw unknownContent(source.where, `version in package "${source.name}"`, text, existing);
+    const existing = source.versionTexts([...source.bundles.keys()]);
+    throw unknownContent(source.where, `version ${text} in package "${source.name}"`, text, existing);
   }
   return new Map([[found.name, `version ${text}`]]);
 }
@@ -161,7 +161,9 @@ function choosePackage(source: PackageSource, request: PackageRequest, full: boo
   const named = new Set((request.selectedBundles ?? []).map((bundle) => bundle.name));
   for (const bundle of named) {
     if (!source.bundles.has(bundle))
-      throw unknownContent(where, `bundle in package "${name}" named`, bundle, [...source.bundles.keys()]);
+      throw unknownContent(where, `bundle "${bundle}" in package "${name}"`, bundle, [
+        ...source.bundles.keys(),
+      ]);
   }
   const kept = requested.size === 0 ? source.channelNames() : [...requested.keys()].sort();
   const defaultChannel = defaultChannelOf(source, request, kept);
@@ -180,10 +182,10 @@ function choosePackage(source: PackageSource, request: PackageRequest, full: boo
     if (choice.size > 0) {
       channels.set(channel, choice);
     } else if (bounds !== undefined && (bounds === own || channel === source.package.defaultChannel)) {
-      const versions = source.versionTexts(source.channel(channel).entries);
+      const versions = source.versionTexts(source.channel(channel).entries.map((entry) => entry.name));
       throw unknownContent(
         where,
-        `version in channel "${channel}" of package "${name}" within`,
+        `version within "${describe(bounds)}" in channel "${channel}" of package "${name}"`,
         describe(bounds),
         versions,
       );

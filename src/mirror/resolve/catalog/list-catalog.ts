@@ -4,21 +4,21 @@ import { sourceOf } from './catalog-choice.ts';
 import { channelHeads } from './channel-graph.ts';
 
 /** One package of a catalog, as `oc-mirror list operators --catalog` shows it. */
-export interface PackageRow {
+interface PackageRow {
   readonly name: string;
   readonly displayName: string;
   readonly defaultChannel: string;
 }
 
 /** One channel of a package; the head is undefined when the channel has none or several. */
-export interface ChannelRow {
+interface ChannelRow {
   readonly package: string;
   readonly channel: string;
   readonly head: string | undefined;
 }
 
 /** One version of a channel. */
-export interface VersionRow {
+interface VersionRow {
   readonly version: string;
   readonly bundle: string;
 }

@@ -6,6 +6,7 @@ import { catalogFault } from './catalog-fault.ts';
 import { CatalogFile } from './catalog-file.ts';
 import { catalogFolder } from './catalog-folder.ts';
 import { LayerTree } from './layer-tree.ts';
+import { ReadBudget } from './read-budget.ts';
 import { unpackLayer } from './unpack-layer.ts';
 
 /** A layer of the index image, lowest first. */
@@ -65,6 +66,7 @@ class LayerVisitor {
   readonly #tree: LayerTree<KeptFile>;
   readonly #where: string;
   readonly #maxFileBytes: number;
+  readonly #budget: ReadBudget;
   readonly #newFile: (path: string) => CatalogFile;
 
   constructor(
@@ -72,12 +74,14 @@ class LayerVisitor {
     tree: LayerTree<KeptFile>,
     where: string,
     maxFileBytes: number,
+    budget: ReadBudget,
     newFile: (path: string) => CatalogFile,
   ) {
     this.#folder = folder;
     this.#tree = tree;
     this.#where = where;
     this.#maxFileBytes = maxFileBytes;
+    this.#budget = budget;
     this.#newFile = newFile;
   }
 
@@ -99,6 +103,7 @@ class LayerVisitor {
     const limit = name === IGNORE_FILE ? MAX_IGNORE_BYTES : this.#maxFileBytes;
     if (entry.sizeBytes > limit)
       throw this.#refuse(entry, `has ${entry.sizeBytes} bytes, more than ${limit}`);
+    this.#budget.file();
     const file = name === IGNORE_FILE ? new IgnoreFile() : this.#newFile(parts.join('/'));
     this.#tree.add(parts.slice(this.#folder.length).join('/'), file);
     return file;
@@ -110,6 +115,7 @@ class LayerVisitor {
     const target = opaque ? above : [...above, name.slice(WHITEOUT.length)];
     const shared = Math.min(target.length, this.#folder.length);
     if (this.#folder.slice(0, shared).some((part, at) => target[at] !== part)) return;
+    this.#budget.file();
     const within = target.slice(this.#folder.length).join('/');
     if (opaque || within === '') this.#tree.empty(within);
     else this.#tree.remove(within);
@@ -120,17 +126,6 @@ class LayerVisitor {
       file: entry.path.slice(0, 300),
     });
   }
-}
-
-/** One copy of equal texts: the same image is named by bundle after bundle. */
-function interner(): (text: string) => string {
-  const texts = new Map<string, string>();
-  return (text) => {
-    const known = texts.get(text);
-    if (known !== undefined) return known;
-    texts.set(text, text);
-    return text;
-  };
 }
 
 /**
@@ -152,9 +147,9 @@ export async function readCatalog(
   } = options;
   const folder = catalogFolder(image.config, where);
   const tree = new LayerTree<KeptFile>();
-  const intern = interner();
-  const newFile = (path: string): CatalogFile => new CatalogFile({ where, path, maxDocumentBytes, intern });
-  const visitor = new LayerVisitor(folder, tree, where, maxFileBytes, newFile);
+  const budget = new ReadBudget(where);
+  const newFile = (path: string): CatalogFile => new CatalogFile({ where, path, maxDocumentBytes, budget });
+  const visitor = new LayerVisitor(folder, tree, where, maxFileBytes, budget, newFile);
   let unpackedBytes = 0;
   for (const layer of image.layers) {
     signal?.throwIfAborted();

@@ -129,7 +129,7 @@ const apart: [string, CatalogRequest, v1: string[] | string, v2: string[] | stri
   [
     'a lower bound that is no version',
     stable({ minVersion: '1.1.5' }),
-    'has no version in channel "stable" of package "lamp" "1.1.5"; there are: 1.3.0, 1.2.1, 1.2.0, 1.1.0, 1.0.0',
+    'has no version 1.1.5 in channel "stable" of package "lamp"; there are: 1.0.0, 1.1.0, 1.2.0, 1.2.1, 1.3.0',
     ['lamp/stable: 1.2.0 1.2.1 1.3.0'],
   ],
   [
@@ -209,7 +209,7 @@ const apart: [string, CatalogRequest, v1: string[] | string, v2: string[] | stri
     'prereleases by a release',
     lamp({ channels: [{ name: 'stable', maxVersion: '4.13.0' }] }, 'nfd'),
     ['nfd/stable: 4.12.0-202301 4.12.0-202302 4.13.0-202304 4.13.0-202305262054'],
-    'has no version in channel "stable" of package "nfd" within "<=4.13.0"',
+    'has no version within "<=4.13.0" in channel "stable" of package "nfd"; there are: 4.12.0-202301, 4.12.0-202302',
   ],
   [
     'prereleases by a prerelease',
@@ -254,13 +254,13 @@ const apart: [string, CatalogRequest, v1: string[] | string, v2: string[] | stri
   [
     'minBundle that is not there',
     stable({ minBundle: 'lamp.v9.0.0' }),
-    'has no bundle in channel "stable" of package "lamp" named "lamp.v9.0.0"',
+    'has no bundle "lamp.v9.0.0" in channel "stable" of package "lamp"',
     'only v1alpha2 knows',
   ],
   [
     'minBundle that the package has not',
     lamp({ minBundle: 'lamp.v9.0.0' }),
-    'has no bundle in package "lamp" named',
+    'has no bundle "lamp.v9.0.0" in package "lamp"',
     'only v1alpha2 knows',
   ],
   [
@@ -285,7 +285,7 @@ const apart: [string, CatalogRequest, v1: string[] | string, v2: string[] | stri
     'a named bundle that is not there',
     lamp({ selectedBundles: [{ name: 'lamp.v9' }] }),
     'which v1alpha2 does not know',
-    'has no bundle in package "lamp" named "lamp.v9"',
+    'has no bundle "lamp.v9" in package "lamp"',
   ],
   [
     'named bundles with versions',
@@ -307,21 +307,26 @@ const refused: [string, CatalogRequest, code: string, what: string, suggestion?:
     'an unknown channel',
     lamp({ channels: [{ name: 'stabel' }] }),
     'CATALOG_CONTENT_UNKNOWN',
-    'has no channel in package "lamp" named "stabel"; there are: fast, stable',
+    'has no channel "stabel" in package "lamp"; there are: fast, stable',
     'Did you mean "stable"?',
   ],
-  ['an unknown default channel', lamp({ defaultChannel: 'slow' }), 'CATALOG_CONTENT_UNKNOWN', 'named "slow"'],
+  [
+    'an unknown default channel',
+    lamp({ defaultChannel: 'slow' }),
+    'CATALOG_CONTENT_UNKNOWN',
+    'has no channel "slow"',
+  ],
   [
     'a range with nothing in it',
     stable({ minVersion: '7.0.0', maxVersion: '8.0.0' }),
     'CATALOG_CONTENT_UNKNOWN',
-    'within ">=7.0.0 <=8.0.0"; there are: 1.3.0',
+    'within ">=7.0.0 <=8.0.0" in channel "stable" of package "lamp"; there are: 1.0.0',
   ],
   [
     'a range of the package with nothing in it',
     lamp({ maxVersion: '0.1.0' }),
     'CATALOG_CONTENT_UNKNOWN',
-    'has no version in',
+    'has no version within "<=0.1.0"',
   ],
   [
     'versions of package and channel',

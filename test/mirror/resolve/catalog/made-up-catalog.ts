@@ -2,7 +2,7 @@ import { buildCatalog } from '../../../../src/mirror/resolve/catalog/build-catal
 import type { Catalog } from '../../../../src/mirror/resolve/catalog/catalog.ts';
 import { readCatalogDocument } from '../../../../src/mirror/resolve/catalog/catalog-document.ts';
 
-export type Entry = string | { name: string; replaces?: string; skips?: string[]; skipRange?: string };
+type Entry = string | { name: string; replaces?: string; skips?: string[]; skipRange?: string };
 
 export interface MadeUpPackage {
   /** The first channel is the default one unless said otherwise. */

@@ -280,6 +280,29 @@ describe('readCatalog', () => {
     );
   });
 
+  it('refuses more files than any catalog has', async () => {
+    const name = 'configs/.wh.x';
+    const one = (await tarOf({ [name]: '' })).subarray(0, 512);
+    const image = {
+      config: configOf({ [LABEL]: '/configs' }),
+      layers: [layerOf(Buffer.alloc(512 * 100_001, one))],
+    };
+    await expect(readCatalog(image, WHERE)).rejects.toThrow('has more than 100000 files');
+  });
+
+  it('refuses more documents than any catalog has', async () => {
+    const image = await imageOf([{ 'configs/x.yaml': '---\n'.repeat(500_001) }]);
+    await expect(readCatalog(image, WHERE)).rejects.toThrow('has more than 500000 documents');
+  });
+
+  it('refuses more names than any catalog has', async () => {
+    const skips = Array.from({ length: 5_000_001 }, () => 'x');
+    const channel = { schema: 'olm.channel', package: 'a', name: 'b', entries: [{ name: 'c', skips }] };
+    await expect(
+      readCatalog(await imageOf([{ 'configs/x.json': JSON.stringify(channel) }]), WHERE),
+    ).rejects.toThrow('has more than 5000000 names');
+  });
+
   it('refuses a layer that is no tar', async () => {
     const image = { config: configOf({ [LABEL]: '/configs' }), layers: [layerOf(Buffer.alloc(600, 'no'))] };
     await expect(readCatalog(image, WHERE)).rejects.toMatchObject({ code: 'TAR_INVALID' });
