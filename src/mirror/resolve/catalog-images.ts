@@ -1,0 +1,135 @@
+import type { Readable } from 'node:stream';
+import { EdgefabError } from '../../errors.ts';
+import type { Architecture } from '../../oci/architecture.ts';
+import { digestOf } from '../../oci/digest.ts';
+import { type ImageManifest, parseManifest, selectPlatform } from '../../oci/manifest.ts';
+import { atDigest, formatReference, type ImageReference, parseReference } from '../../oci/reference.ts';
+import type { ImageSet, OperatorCatalog } from '../imageset/image-set.ts';
+import type { Catalog } from './catalog/catalog.ts';
+import type { CatalogRequest } from './catalog/catalog-request.ts';
+import { filterCatalog } from './catalog/filter-catalog.ts';
+import { readCatalog } from './catalog/read-catalog.ts';
+import type { BlobOpener, ManifestSource } from './payload/content-sources.ts';
+import type { WantedImage } from './resolve.ts';
+
+/** The largest image config that is read; real ones have some kilobytes. */
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+
+interface CatalogOptions {
+  readonly architecture: Architecture;
+  readonly signal?: AbortSignal;
+}
+
+/** Reads the essentials of a catalog out of its index image. Throws CATALOG_INVALID and what `sources` throws. */
+export async function loadCatalog(
+  reference: ImageReference,
+  sources: ManifestSource & BlobOpener,
+  options: CatalogOptions,
+): Promise<Catalog> {
+  const where = formatReference(reference);
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  const { manifest, repository } = await catalogManifest(reference, where, sources, options);
+  const open = async (digest: typeof manifest.config.digest): Promise<Readable> =>
+    (await sources.openBlob(repository, digest, signal)).stream;
+  const config = await readWhole(await open(manifest.config.digest), where);
+  if (digestOf(config) !== manifest.config.digest) {
+    throw new EdgefabError(
+      `the config of ${where} has digest ${digestOf(config)}, want ${manifest.config.digest}`,
+      {
+        code: 'BLOB_DIGEST_MISMATCH',
+        place: { image: where },
+      },
+    );
+  }
+  const layers = manifest.layers.map(({ mediaType, digest }) => ({ mediaType, open: () => open(digest) }));
+  return await readCatalog({ config, layers }, where, signal);
+}
+
+async function catalogManifest(
+  reference: ImageReference,
+  where: string,
+  sources: ManifestSource,
+  { architecture, signal }: CatalogOptions,
+): Promise<{ manifest: ImageManifest; repository: ImageReference }> {
+  const options = signal === undefined ? {} : { signal };
+  const fetched = await sources.getManifest(reference, options);
+  const top = parseManifest(fetched.bytes, fetched.mediaType, where);
+  if (top.kind === 'image') return { manifest: top, repository: reference };
+  const repository = atDigest(reference, selectPlatform(top, architecture, where).digest);
+  const child = await sources.getManifest(repository, options);
+  const manifest = parseManifest(child.bytes, child.mediaType, formatReference(repository));
+  if (manifest.kind === 'image') return { manifest, repository };
+  throw new EdgefabError(`catalog ${where}: its ${architecture} entry is a list again, want an image`, {
+    code: 'MANIFEST_INVALID',
+    place: { image: where },
+  });
+}
+
+async function readWhole(stream: Readable, where: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    if (size > MAX_CONFIG_BYTES) {
+      stream.destroy();
+      throw new EdgefabError(`the config of ${where} has more than ${MAX_CONFIG_BYTES} bytes`, {
+        code: 'CATALOG_INVALID',
+        place: { image: where },
+      });
+    }
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Names the images one catalog of an image set stands for: the catalog itself, the bundles chosen, what they run. */
+export async function catalogImages(
+  operator: OperatorCatalog,
+  imageSet: ImageSet,
+  sources: ManifestSource & BlobOpener,
+  options: CatalogOptions,
+): Promise<WantedImage[]> {
+  const reference = parseReference(operator.catalog);
+  const catalog = await loadCatalog(reference, sources, options);
+  const semantics = imageSet.apiVersion.endsWith('v1alpha2') ? 'v1alpha2' : 'v2alpha1';
+  const selection = filterCatalog(catalog, requestOf(operator, semantics), semantics);
+  const where = `${operator.place.field ?? 'a line'} of the image set`;
+  return [
+    { reference: operator.catalog, role: 'operator', requiredBy: `catalog, ${where}` },
+    ...selection.images.flatMap(({ image, requiredBy }) =>
+      requiredBy.map(
+        (who): WantedImage => ({ reference: qualified(image, who), role: 'operator', requiredBy: who }),
+      ),
+    ),
+  ];
+}
+
+function requestOf(
+  { full, skipDependencies, packages }: OperatorCatalog,
+  semantics: 'v1alpha2' | 'v2alpha1',
+): CatalogRequest {
+  return {
+    full,
+    followDependencies: semantics === 'v1alpha2' && !skipDependencies,
+    packages: packages.map(({ bundles, ...rest }) => ({
+      ...rest,
+      ...(bundles.length === 0 ? {} : { selectedBundles: bundles.map((name) => ({ name })) }),
+    })),
+  };
+}
+
+/** A related image's reference, checked here so that the message names the operator that wrote it. */
+function qualified(image: string, who: string): string {
+  try {
+    return formatReference(parseReference(image));
+  } catch (cause) {
+    throw new EdgefabError(
+      `${who} names an image that cannot be pulled: ${cause instanceof Error ? cause.message : image}`,
+      {
+        code: 'CATALOG_INVALID',
+        place: { image },
+        cause,
+      },
+    );
+  }
+}
