@@ -8,6 +8,7 @@ import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { formatBytes, parseRate } from './terminal/format-amount.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderPlan } from './terminal/render-plan.ts';
+import { lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 export default class Plan extends EdgefabCommand {
   static override summary =
@@ -18,9 +19,9 @@ export default class Plan extends EdgefabCommand {
   static override examples = ['<%= config.bin %> plan --rate 20Mbit', '<%= config.bin %> plan --json'];
   static override flags = {
     ...registryFlags,
+    ...resolveFlags,
     factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
     rate: Flags.string({ description: 'speed of the line: 20Mbit, 2.5MB/s, …' }),
-    update: Flags.boolean({ description: 'resolve tags anew instead of keeping edgefab.lock' }),
   };
 
   async run(): Promise<unknown> {
@@ -33,15 +34,18 @@ export default class Plan extends EdgefabCommand {
       });
     }
     const factory = await loadFactory(flags.factory, realHost);
-    const request = await factoryRequest(factory);
+    const request = await factoryRequest(factory, {
+      ...(flags.filter === undefined ? {} : { filter: flags.filter }),
+      forceFilter: flags['force-filter'],
+    });
     const client = await openRegistry(flags, request.authfile);
     try {
       const outcome = await planFactory(factory, request, client, {
-        parallel: flags.parallel,
-        signal: this.signal,
+        ...lockOptions(flags, this.signal, (message) => this.say('info', message)),
         update: flags.update,
         ...(rate === undefined ? {} : { rate }),
       });
+      for (const warning of outcome.warnings) this.say('warn', warning);
       for (const line of renderPlan(outcome.plan)) this.print(line);
       this.print(`space free        ${formatBytes(outcome.space.freeBytes)} at ${outcome.space.existing}`);
       this.print(`lock              ${outcome.lockState}`);

@@ -10,6 +10,7 @@ import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { formatBytes, formatSeconds } from './terminal/format-amount.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderPlan } from './terminal/render-plan.ts';
+import { lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 export default class Precache extends EdgefabCommand {
   static override summary = 'Fill a cache disk with every image, each byte once';
@@ -28,10 +29,10 @@ export default class Precache extends EdgefabCommand {
   };
   static override flags = {
     ...registryFlags,
+    ...resolveFlags,
     factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
     folder: Flags.string({ char: 'f', description: 'the cache to fill (where its disk is mounted)' }),
     arch: Flags.string({ description: 'architecture to fetch, with IMAGESET', default: 'x86_64' }),
-    update: Flags.boolean({ description: 'resolve tags anew instead of keeping edgefab.lock' }),
   };
 
   async run(): Promise<unknown> {
@@ -42,12 +43,13 @@ export default class Precache extends EdgefabCommand {
     const progress = this.createProgress();
     const startedMs = Date.now();
     try {
-      const { lock, state } = await resolveLock(request, request.lockPath, flags.update, client, {
-        parallel: flags.parallel,
-        signal: this.signal,
-      });
-      if (state === 'updated')
-        this.say('info', `the lock ${request.lockPath} no longer fitted and was made anew`);
+      const { lock, state, warnings } = await resolveLock(
+        request,
+        flags.update,
+        client,
+        lockOptions(flags, this.signal, (message) => this.say('info', message)),
+      );
+      for (const warning of warnings) this.say('warn', warning);
       if (state !== 'kept') await writeLock(request.lockPath, lock);
       const outcome = await precache(
         lock,
@@ -90,10 +92,20 @@ export default class Precache extends EdgefabCommand {
 
   async #request(
     imageset: string | undefined,
-    flags: { factory: string; folder: string | undefined; arch: string },
+    flags: {
+      factory: string;
+      folder: string | undefined;
+      arch: string;
+      filter: string | undefined;
+      'force-filter': boolean;
+    },
   ) {
+    const filter = {
+      ...(flags.filter === undefined ? {} : { filter: flags.filter }),
+      forceFilter: flags['force-filter'],
+    };
     if (imageset === undefined) {
-      const request = await factoryRequest(await loadFactory(flags.factory, realHost));
+      const request = await factoryRequest(await loadFactory(flags.factory, realHost), filter);
       return flags.folder === undefined ? request : { ...request, folder: flags.folder };
     }
     if (flags.folder === undefined) {
@@ -101,6 +113,6 @@ export default class Precache extends EdgefabCommand {
         code: 'USAGE_INVALID',
       });
     }
-    return await imageSetRequest(imageset, flags.folder, flags.arch);
+    return await imageSetRequest(imageset, flags.folder, flags.arch, filter);
   }
 }

@@ -1,33 +1,66 @@
+import { bootstrapImageNames } from '../boot/ignition/image-names.ts';
 import { loadIgnition } from '../boot/ignition/load-ignition.ts';
 import { releaseImage } from '../boot/ignition/release-image.ts';
 import { EdgefabError } from '../errors.ts';
 import type { ImageSet } from '../mirror/imageset/image-set.ts';
 import { parseImageSet } from '../mirror/imageset/parse.ts';
-import { imageSetWants } from '../mirror/imageset/wants.ts';
 import type { WantedImage } from '../mirror/resolve/resolve.ts';
+import { type ImageFilter, parseFilterFile } from '../mirror/resolve/roles/image-filter.ts';
+import type { BootstrapImage } from '../mirror/resolve/roles/payload-roles.ts';
 import { storePaths } from '../mirror/store/store-paths.ts';
-import { digestOf } from '../oci/digest.ts';
-import { formatReference } from '../oci/reference.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
+import { formatReference, type ImageReference, parseReference } from '../oci/reference.ts';
 import type { Factory } from './factory.ts';
 import { readText } from './read-text.ts';
-import type { LockRequest } from './resolve-lock.ts';
+
+/** Everything a lock depends on, and where it is kept. `arch` is a machine name: x86_64, aarch64, … */
+export interface LockRequest {
+  /** The one of the file, and one for each release that only the factory or an Ignition names. */
+  readonly imageSets: readonly ImageSet[];
+  /** sha256 of the image set file's bytes. */
+  readonly imageSet: Digest;
+  readonly tools: readonly WantedImage[];
+  /** What the sites' Ignitions ask for by name; undefined where there is no ready Ignition. */
+  readonly bootstrap?: readonly BootstrapImage[];
+  readonly filters: readonly ImageFilter[];
+  readonly forceFilter: boolean;
+  readonly arch: string;
+  readonly lockPath: string;
+}
 
 /** What to mirror and where to. `authfile` is the factory's pull secret, when it is a file. */
 export interface MirrorRequest extends LockRequest {
-  readonly lockPath: string;
   readonly folder: string;
   readonly authfile?: string;
 }
 
-type ImageSetPart = Pick<LockRequest, 'wanted' | 'imageSet' | 'release'>;
-
-/** Reads what `precache IMAGESET --folder DIR` is to do; the lock is kept in the cache itself. */
-export async function imageSetRequest(file: string, folder: string, arch: string): Promise<MirrorRequest> {
-  return { ...(await readImageSet(file)), arch, lockPath: storePaths.lock(folder), folder };
+export interface FilterRequest {
+  /** A filter file as telco-ran-tools reads it. */
+  readonly filter?: string;
+  readonly forceFilter: boolean;
 }
 
-/** Reads what a factory is to mirror: its image set, its release image, and the releases its Ignitions name. */
-export async function factoryRequest(factory: Factory): Promise<MirrorRequest> {
+/** Reads what `precache IMAGESET --folder DIR` is to do; the lock is kept in the cache itself. */
+export async function imageSetRequest(
+  file: string,
+  folder: string,
+  arch: string,
+  filter: FilterRequest,
+): Promise<MirrorRequest> {
+  const { imageSet, digest } = await readImageSet(file);
+  return {
+    imageSets: [imageSet],
+    imageSet: digest,
+    tools: [],
+    ...(await readFilters(filter)),
+    arch,
+    lockPath: storePaths.lock(folder),
+    folder,
+  };
+}
+
+/** Reads what a factory is to mirror: its image set, its release, and the releases its Ignitions name. */
+export async function factoryRequest(factory: Factory, filter: FilterRequest): Promise<MirrorRequest> {
   if (factory.imageSet === undefined) {
     throw new EdgefabError(`${factory.file} has no imageSet: what is the cache to hold?`, {
       code: 'FACTORY_INVALID',
@@ -35,60 +68,78 @@ export async function factoryRequest(factory: Factory): Promise<MirrorRequest> {
       place: { file: factory.file, field: 'imageSet' },
     });
   }
-  const part = await readImageSet(factory.imageSet);
-  const wanted = [...part.wanted];
+  const { imageSet, digest } = await readImageSet(factory.imageSet);
   const { release, registry, pullSecret } = factory;
-  const image = release.image === undefined ? undefined : formatReference(release.image);
-  if (image !== undefined)
-    wanted.push({ reference: image, role: 'release', requiredBy: 'release.image of the factory' });
-  if (registry.image !== undefined) {
-    const reference = formatReference(registry.image);
-    wanted.push({ reference, role: 'tool', requiredBy: 'registry.image of the factory' });
+  const pinned = new Map<string, ImageReference>();
+  if (release.image !== undefined) pinned.set(formatReference(release.image), release.image);
+  const bootstrap: BootstrapImage[] = [];
+  for (const site of factory.sites) {
+    if (site.ignition === undefined) continue;
+    const ignition = await loadIgnition(site.ignition);
+    const image = releaseImage(ignition);
+    pinned.set(image, parseReference(image));
+    bootstrap.push(...bootstrapImageNames(ignition));
   }
-  for (const { name, ignition } of factory.sites) {
-    if (ignition === undefined) continue;
-    const reference = releaseImage(await loadIgnition(ignition));
-    wanted.push({ reference, role: 'bootstrap', requiredBy: `the Ignition of site ${name}` });
-  }
-  const { version } = release;
+  const own = imageSet.platform.release;
+  if (own !== undefined) pinned.delete(formatReference(own.reference));
+  const { version, channel } = release;
+  const hasPlatform = own !== undefined || imageSet.platform.channels.length > 0 || pinned.size > 0;
+  const place = { file: factory.file, field: 'release' };
+  const fromChannel =
+    hasPlatform || version === undefined || channel === undefined
+      ? []
+      : [
+          {
+            name: channel,
+            type: 'ocp' as const,
+            minVersion: version,
+            maxVersion: version,
+            shortestPath: false,
+            full: false,
+            place,
+          },
+        ];
+  const platforms: ImageSet['platform'][] = [
+    ...[...pinned.values()].map((reference) => ({
+      release: { reference, place },
+      channels: [],
+      architectures: [],
+    })),
+    ...(fromChannel.length === 0 ? [] : [{ channels: fromChannel, architectures: [] }]),
+  ];
+  const tool = registry.image === undefined ? undefined : formatReference(registry.image);
   return {
-    ...part,
-    wanted,
+    imageSets: [imageSet, ...platforms.map((platform) => platformOnly(factory.file, platform))],
+    imageSet: digest,
+    tools:
+      tool === undefined
+        ? []
+        : [{ reference: tool, role: 'tool', requiredBy: 'registry.image of the factory' }],
+    ...(bootstrap.length === 0 ? {} : { bootstrap }),
+    ...(await readFilters(filter)),
     arch: release.arch,
-    ...(image === undefined ? {} : { release: { image, ...(version === undefined ? {} : { version }) } }),
     lockPath: factory.paths.lock,
     folder: factory.paths.cache,
     ...(pullSecret !== undefined && 'file' in pullSecret ? { authfile: pullSecret.file } : {}),
   };
 }
 
-async function readImageSet(file: string): Promise<ImageSetPart> {
-  const text = await readText(file);
-  const set = parseImageSet(text, file);
-  const wants = imageSetWants(set);
-  refuseUnsupported(set, wants.unsupported);
-  const release = set.platform.release;
-  return {
-    wanted: wants.images.map(
-      ({ reference, role, place }): WantedImage => ({
-        reference: formatReference(reference),
-        role,
-        requiredBy: `${place.field ?? 'a line'} of the image set`,
-      }),
-    ),
-    imageSet: digestOf(new TextEncoder().encode(text)),
-    ...(release === undefined ? {} : { release: { image: formatReference(release.reference) } }),
-  };
+function platformOnly(file: string, platform: ImageSet['platform']): ImageSet {
+  const rest = { operators: [], additionalImages: [], blockedImages: [], helm: [], samples: [], ignored: [] };
+  return { apiVersion: 'mirror.openshift.io/v2alpha1', file, platform, ...rest };
 }
 
-/** Half an image set is no image set: a cache without the operators asked for would fail at the site. */
-function refuseUnsupported(set: ImageSet, parts: ReturnType<typeof imageSetWants>['unsupported']): void {
-  if (parts.length === 0) return;
-  const lines = parts.map(({ what, place }) => `  ${place.file}:${place.line}:${place.col} ${what}`);
-  throw new EdgefabError(`${set.file} asks for what this version cannot resolve yet:\n${lines.join('\n')}`, {
-    code: 'IMAGESET_UNSUPPORTED',
-    suggestions: ['Name images outright: mirror.platform.release and mirror.additionalImages'],
-    place: { file: set.file },
-    faults: parts.map(({ what, place }) => ({ place, message: `${what} cannot be resolved yet` })),
-  });
+async function readImageSet(file: string): Promise<{ imageSet: ImageSet; digest: Digest }> {
+  const text = await readText(file);
+  return { imageSet: parseImageSet(text, file), digest: digestOf(Buffer.from(text)) };
+}
+
+async function readFilters({
+  filter,
+  forceFilter,
+}: FilterRequest): Promise<Pick<LockRequest, 'filters' | 'forceFilter'>> {
+  return {
+    filters: filter === undefined ? [] : parseFilterFile(await readText(filter), filter),
+    forceFilter,
+  };
 }

@@ -6,7 +6,6 @@ import { type FolderSpace, folderSpace } from '../disk/folder-space.ts';
 import { EdgefabError } from '../errors.ts';
 import { type PullPlan, planPull, uniqueBlobs } from '../mirror/plan/plan.ts';
 import type { Lock } from '../mirror/resolve/lock.ts';
-import type { ManifestSource } from '../mirror/resolve/resolve.ts';
 import { heldBlobs } from '../mirror/store/held-blobs.ts';
 import type { Factory } from './factory.ts';
 import type { MirrorRequest } from './mirror-request.ts';
@@ -14,15 +13,13 @@ import { missingFiles } from './missing-files.ts';
 import { networkKargs } from './network.ts';
 import { preloadImages } from './preload-images.ts';
 import { refuseUnsupported } from './refuse-unsupported.ts';
-import { type LockOutcome, resolveLock } from './resolve-lock.ts';
+import { type LockOptions, type LockOutcome, type LockSources, resolveLock } from './resolve-lock.ts';
 import type { Site } from './site.ts';
 
-export interface PlanOptions {
-  readonly parallel: number;
+export interface PlanOptions extends LockOptions {
   readonly update: boolean;
   /** Bytes per second. */
   readonly rate?: number;
-  readonly signal?: AbortSignal;
 }
 
 /** How one site's stick will come out. `problems` are in people's words. */
@@ -36,6 +33,7 @@ export interface SitePlan {
 export interface FactoryPlan {
   readonly plan: PullPlan;
   readonly lockState: LockOutcome['state'];
+  readonly warnings: readonly string[];
   readonly space: FolderSpace;
   readonly fits: boolean;
   readonly sites: readonly SitePlan[];
@@ -45,10 +43,10 @@ export interface FactoryPlan {
 export async function planFactory(
   factory: Factory,
   request: MirrorRequest,
-  source: ManifestSource,
+  sources: LockSources,
   options: PlanOptions,
 ): Promise<FactoryPlan> {
-  const { lock, state } = await resolveLock(request, request.lockPath, options.update, source, options);
+  const { lock, state, warnings } = await resolveLock(request, options.update, sources, options);
   const held = await heldBlobs(request.folder, uniqueBlobs(lock.images));
   const plan = planPull(lock.images, held, options.rate);
   const space = await folderSpace(request.folder);
@@ -61,6 +59,7 @@ export async function planFactory(
   return {
     plan,
     lockState: state,
+    warnings,
     space,
     fits: plan.spaceBytes <= space.freeBytes,
     sites: sites.map((site) => ({ ...site, problems: [...site.problems, ...everywhere] })),

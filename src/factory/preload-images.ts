@@ -14,7 +14,10 @@ const PHASE_OF_ROLE: Readonly<Record<ImageRole, PreloadImage['phase']>> = {
 
 /** Lists what a machine loads from its cache: every image under the digest it is pulled by, a list's and a child's. */
 export function preloadImages(lock: Lock): PreloadImage[] {
+  // A signature is served beside its image; nobody loads it.
+  const signatures = new Set(lock.images.flatMap((image) => image.signatures ?? []));
   return lock.images.flatMap((image) => {
+    if (signatures.has(image.digest)) return [];
     const phases = new Set(image.roles.map((role) => PHASE_OF_ROLE[role]));
     const phase = phases.has('both') || phases.size > 1 ? 'both' : ([...phases][0] ?? 'both');
     return [...new Set([image.digest, image.archDigest])].map((digest) => ({

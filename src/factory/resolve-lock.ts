@@ -1,35 +1,42 @@
 import { readFile } from 'node:fs/promises';
 import { EdgefabError, hasCode } from '../errors.ts';
-import { type Lock, parseLock } from '../mirror/resolve/lock.ts';
 import {
-  type ManifestSource,
-  type ResolveOptions,
-  resolveImages,
-  type WantedImage,
-} from '../mirror/resolve/resolve.ts';
+  type ImageSetImages,
+  type ImageSetOptions,
+  type ImageSetSources,
+  imageSetImages,
+} from '../mirror/resolve/image-set-images.ts';
+import { type Lock, parseLock } from '../mirror/resolve/lock.ts';
+import { lockSignatures } from '../mirror/resolve/lock-signatures.ts';
+import { type ResolveOptions, resolveImages } from '../mirror/resolve/resolve.ts';
+import type { ReferrerSource } from '../mirror/resolve/signature/find-image-signatures.ts';
 import { type Architecture, architectureOf } from '../oci/architecture.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
-import { parseReference, repositoryOf } from '../oci/reference.ts';
+import type { LockRequest } from './mirror-request.ts';
 
-/** Everything a lock depends on. `arch` is a machine name: x86_64, aarch64, … */
-export interface LockRequest {
-  readonly wanted: readonly WantedImage[];
-  /** sha256 of the image set file's bytes. */
-  readonly imageSet: Digest;
-  readonly arch: string;
-  readonly release?: { readonly version?: string; readonly image: string };
-}
-
-/** A lock, and whether it was kept from disk (`kept`), made anew, or made because the kept one was stale. */
+/** A lock, and whether it was kept from disk or made: for the first time, or anew because that was asked for. */
 export interface LockOutcome {
   readonly lock: Lock;
   readonly state: 'kept' | 'new' | 'updated';
+  readonly warnings: readonly string[];
 }
 
-/** The sha256 over what is wanted: another image, role or architecture makes a kept lock stale. */
-function wantedId(request: LockRequest): Digest {
-  const lines = request.wanted.map((item) => `${item.role} ${item.reference} ${item.requiredBy}`).sort();
-  return digestOf(new TextEncoder().encode(JSON.stringify([request.arch, lines])));
+export type LockSources = ImageSetSources & ReferrerSource;
+
+/** What resolving needs beyond the request: how to read graphs, whom to trust, how much at once. */
+export type LockOptions = Pick<ImageSetOptions, 'graph' | 'trustRelease'> &
+  Omit<ResolveOptions, 'architecture'>;
+
+/** The sha256 over what is wanted: another image, filter, name or architecture makes a kept lock stale. */
+function wantedId({ arch, imageSets, tools, bootstrap, filters, forceFilter }: LockRequest): Digest {
+  // Where something is written does not change what it means.
+  const withoutPlaces = (key: string, value: unknown): unknown =>
+    key === 'place' || key === 'file' ? undefined : value;
+  const names = [...new Set((bootstrap ?? []).map(({ name, use }) => `${name} ${use ?? ''}`))].sort();
+  const texts = filters.map(({ text }) => text);
+  return digestOf(
+    Buffer.from(JSON.stringify([arch, imageSets, tools, names, texts, forceFilter], withoutPlaces)),
+  );
 }
 
 /** Loads the lock at a path; undefined when there is none. Throws LOCK_INVALID. */
@@ -44,39 +51,69 @@ export async function loadLock(path: string): Promise<Lock | undefined> {
 
 /** Tells whether a lock was made from exactly these wishes. */
 export function isFresh(lock: Lock, request: LockRequest): boolean {
-  return (
-    lock.arch === request.arch &&
-    lock.inputs.imageSet === request.imageSet &&
-    lock.inputs.wanted === wantedId(request)
-  );
+  return lock.arch === request.arch && lock.inputs.wanted === wantedId(request);
 }
 
 /**
- * Keeps the lock at `lockPath` while it fits what is wanted, so that a build stays on the digests it was made
- * with; resolves anew when there is none, when it is stale, or when `update` asks for it. Writes nothing.
+ * Keeps the lock at the request's path while it fits what is wanted, so that a build stays on the digests it was
+ * made with; resolves when there is none, or when `update` asks for it. Writes nothing. Throws LOCK_STALE when the
+ * lock does not fit, and what resolving throws.
  */
 export async function resolveLock(
   request: LockRequest,
-  lockPath: string,
   update: boolean,
-  source: ManifestSource,
-  options: Omit<ResolveOptions, 'architecture'>,
+  sources: LockSources,
+  options: LockOptions,
 ): Promise<LockOutcome> {
+  const { lockPath } = request;
   const kept = await loadLock(lockPath);
-  if (kept !== undefined && !update && isFresh(kept, request)) return { lock: kept, state: 'kept' };
-  const images = await resolveImages(request.wanted, source, {
-    ...options,
-    architecture: ociArchitecture(request.arch),
-  });
-  const release = request.release === undefined ? undefined : lockedRelease(request.release, images);
+  if (kept !== undefined && !update) {
+    if (isFresh(kept, request)) return { lock: kept, state: 'kept', warnings: [] };
+    throw new EdgefabError(
+      `${lockPath} is stale: the image set, the factory or an Ignition has changed since it was made`,
+      {
+        code: 'LOCK_STALE',
+        suggestions: ['Run the same command with --update to resolve anew'],
+        place: { file: lockPath },
+      },
+    );
+  }
+  const made = await makeLock(request, sources, options);
+  return { ...made, state: kept === undefined ? 'new' : 'updated' };
+}
+
+async function makeLock(
+  request: LockRequest,
+  sources: LockSources,
+  options: LockOptions,
+): Promise<{ lock: Lock; warnings: string[] }> {
+  const architecture = ociArchitecture(request.arch);
+  const { bootstrap, filters, forceFilter } = request;
+  const found: ImageSetImages[] = [];
+  for (const imageSet of request.imageSets) {
+    found.push(
+      await imageSetImages(imageSet, sources, {
+        ...options,
+        architecture,
+        filters,
+        forceFilter,
+        ...(bootstrap === undefined ? {} : { bootstrap }),
+      }),
+    );
+  }
+  const wanted = [...found.flatMap((set) => set.wanted), ...request.tools];
+  const images = await resolveImages(wanted, sources, { ...options, architecture });
+  const releases = found.flatMap((set) => set.releases);
+  const signed = await lockSignatures(images, releases, sources, { ...options, architecture });
+  const [release] = releases;
   return {
     lock: {
       arch: request.arch,
       inputs: { imageSet: request.imageSet, wanted: wantedId(request) },
       ...(release === undefined ? {} : { release }),
-      images,
+      images: signed,
     },
-    state: kept === undefined ? 'new' : 'updated',
+    warnings: [...new Set(found.flatMap((set) => set.warnings))],
   };
 }
 
@@ -86,18 +123,4 @@ function ociArchitecture(arch: string): Architecture {
   throw new EdgefabError(`architecture "${arch}" is not known: want x86_64, aarch64, ppc64le or s390x`, {
     code: 'USAGE_INVALID',
   });
-}
-
-function lockedRelease(
-  release: NonNullable<LockRequest['release']>,
-  images: Lock['images'],
-): Lock['release'] {
-  const reference = parseReference(release.image);
-  const source = repositoryOf(reference);
-  const image = images.find(
-    (item) =>
-      item.source === source &&
-      (reference.digest === undefined ? item.tag === reference.tag : item.digest === reference.digest),
-  );
-  return image === undefined ? undefined : { ...release, digest: image.digest };
 }

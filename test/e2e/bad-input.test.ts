@@ -4,9 +4,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { demoBipIgnition } from '../../src/factory/demo/bip-ignition.ts';
 import { makeCoreosIso } from '../../src/factory/demo/coreos-iso.ts';
 import { madeBytes } from '../../src/factory/demo/made-image.ts';
-import { DEMO_REPOSITORIES, makeDemoRelease } from '../../src/factory/demo/made-release.ts';
+import { DEMO_REPOSITORIES, startDemoRegistry } from '../../src/factory/demo/made-release.ts';
 import { encodeIso9660 } from '../../src/formats/iso9660-writer.ts';
-import { startRegistryServer } from '../../src/oci/server.ts';
 import { type Fault, startFaultProxy } from '../support/fault-proxy.ts';
 import { makeFactory } from '../support/made-factory.ts';
 import { runEdgefab, runEdgefabJson } from '../support/run-edgefab.ts';
@@ -16,12 +15,11 @@ import { tempFolder } from '../support/temp-folder.ts';
 /** Starts a registry behind a proxy and writes an image set that asks for its release. */
 async function behindProxy(rule: (path: string) => Fault | undefined | Promise<Fault | undefined>) {
   const folder = tempFolder();
-  const release = await makeDemoRelease(join(folder, 'registry'));
-  const server = await startRegistryServer({ content: release.content });
+  const { server, release } = await startDemoRegistry(join(folder, 'registry'));
   onTestFinished(() => server.close());
   const proxy = await startFaultProxy(server.host, rule);
   const set = join(folder, 'imageset.yaml');
-  const image = `${proxy.host}/${DEMO_REPOSITORIES.release}@${release.release}`;
+  const image = `${proxy.host}/${DEMO_REPOSITORIES.release}@${release}`;
   writeImageSet(set, image);
   return { folder, set, cache: join(folder, 'cache'), image, proxy };
 }
@@ -85,14 +83,12 @@ describe('bytes and registries that are not what they should be', () => {
 
   test('401: status 8, naming the registry and what to do', async () => {
     const folder = tempFolder();
-    const release = await makeDemoRelease(join(folder, 'registry'));
-    const server = await startRegistryServer({
-      content: release.content,
+    const { server, releaseImage } = await startDemoRegistry(join(folder, 'registry'), {
       auth: { kind: 'basic', username: 'u', password: 'p' },
     });
     onTestFinished(() => server.close());
     const set = join(folder, 'imageset.yaml');
-    writeImageSet(set, `${server.host}/${DEMO_REPOSITORIES.release}@${release.release}`);
+    writeImageSet(set, releaseImage);
     const run = await runEdgefab(['precache', set, '-f', join(folder, 'cache'), '--insecure']);
     expect(run.status).toBe(8);
     expect(run.stderr).toContain(server.host);

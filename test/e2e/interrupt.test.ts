@@ -4,8 +4,7 @@ import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { DEMO_REPOSITORIES, makeDemoRelease } from '../../src/factory/demo/made-release.ts';
-import { startRegistryServer } from '../../src/oci/server.ts';
+import { DEMO_REPOSITORIES, startDemoRegistry } from '../../src/factory/demo/made-release.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { runEdgefab, runEdgefabJson } from '../support/run-edgefab.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -29,8 +28,7 @@ test.each([
   '%s in mid-run: what arrived is kept, and the next run goes on from there',
   async (signal, status) => {
     const folder = tempFolder();
-    const release = await makeDemoRelease(join(folder, 'registry'));
-    const server = await startRegistryServer({ content: release.content });
+    const { server, release } = await startDemoRegistry(join(folder, 'registry'));
     onTestFinished(() => server.close());
     let quiet = true;
     const proxy = await startFaultProxy(server.host, (path) =>
@@ -39,7 +37,7 @@ test.each([
     const set = join(folder, 'imageset.yaml');
     writeFileSync(
       set,
-      `apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  additionalImages:\n    - name: ${proxy.host}/${DEMO_REPOSITORIES.release}@${release.release}\n`,
+      `apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  additionalImages:\n    - name: ${proxy.host}/${DEMO_REPOSITORIES.release}@${release}\n`,
     );
     const cache = join(folder, 'cache');
     const command = ['precache', set, '--folder', cache, '--insecure'];

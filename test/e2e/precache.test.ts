@@ -53,9 +53,8 @@ function imageSet(registry: DockerRegistry, operatorDigest: string): string {
   return `apiVersion: mirror.openshift.io/v2alpha1
 kind: ImageSetConfiguration
 mirror:
-  platform:
-    release: ${registry.host}/openshift/release:4.18.9
   additionalImages:
+    - name: ${registry.host}/openshift/release:4.18.9
     - name: ${registry.host}/org/team/operator@${operatorDigest}
     - name: ${registry.host}/org/tool:latest
     - name: ${registry.host}/org/listed:multi

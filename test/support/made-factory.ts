@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { demoBipIgnition } from '../../src/factory/demo/bip-ignition.ts';
 import { makeCoreosIso } from '../../src/factory/demo/coreos-iso.ts';
-import { DEMO_REPOSITORIES, makeDemoRelease } from '../../src/factory/demo/made-release.ts';
-import { startRegistryServer } from '../../src/oci/server.ts';
+import { startDemoRegistry } from '../../src/factory/demo/made-release.ts';
 import { tempFolder } from './temp-folder.ts';
 
 export interface MadeFactory {
@@ -27,10 +26,8 @@ export interface MadeFactoryOptions {
 export async function makeFactory(options: MadeFactoryOptions = {}): Promise<MadeFactory> {
   const folder = tempFolder();
   const at = (...parts: string[]): string => join(folder, ...parts);
-  const release = await makeDemoRelease(at('registry'));
-  const server = await startRegistryServer({ content: release.content });
+  const { server, releaseImage, toolsImage } = await startDemoRegistry(at('registry'));
   onTestFinished(() => server.close());
-  const releaseImage = `${server.host}/${DEMO_REPOSITORIES.release}@${release.release}`;
   const ignition =
     options.ignition?.(releaseImage) ??
     demoBipIgnition({ clusterName: 'bip', domain: 'example.com', installDisk: '/dev/sda', releaseImage });
@@ -42,7 +39,7 @@ export async function makeFactory(options: MadeFactoryOptions = {}): Promise<Mad
 kind: ImageSetConfiguration
 mirror:
   additionalImages:
-    - name: ${server.host}/${DEMO_REPOSITORIES.tools}:${release.toolsTag}
+    - name: ${toolsImage}
 `,
   );
   writeFileSync(

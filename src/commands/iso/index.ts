@@ -9,6 +9,7 @@ import { isFresh, loadLock } from '../../factory/resolve-lock.ts';
 import { selectSites } from '../../factory/select-sites.ts';
 import { realHost } from '../../host/real-host.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
+import { resolveFlags } from '../terminal/resolve-flags.ts';
 
 export default class Iso extends EdgefabCommand {
   static override summary = 'Build the boot stick image of each site';
@@ -23,6 +24,8 @@ export default class Iso extends EdgefabCommand {
   };
   static override flags = {
     factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
+    filter: resolveFlags.filter,
+    'force-filter': resolveFlags['force-filter'],
   };
 
   async run(): Promise<unknown> {
@@ -44,7 +47,11 @@ export default class Iso extends EdgefabCommand {
         },
       );
     }
-    const request = await factoryRequest(factory);
+    const filter = flags.filter;
+    const request = await factoryRequest(factory, {
+      ...(filter === undefined ? {} : { filter }),
+      forceFilter: flags['force-filter'],
+    });
     const lock = await loadLock(factory.paths.lock);
     if (lock === undefined || !isFresh(lock, request)) {
       throw new EdgefabError(
@@ -53,7 +60,11 @@ export default class Iso extends EdgefabCommand {
           : `${factory.paths.lock} is stale: the factory or its image set has changed since`,
         {
           code: 'LOCK_STALE',
-          suggestions: ['Run edgefab precache, then this command again'],
+          suggestions: [
+            lock === undefined
+              ? 'Run edgefab precache, then this command again'
+              : 'Run edgefab precache --update, then this command again',
+          ],
           place: { file: factory.paths.lock },
         },
       );

@@ -1,7 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digestHex } from '../../oci/digest.ts';
-import type { ServedContent, ServedManifest } from '../../oci/server.ts';
+import {
+  type RegistryServer,
+  type RegistryServerOptions,
+  type ServedManifest,
+  startRegistryServer,
+} from '../../oci/server.ts';
 import {
   blobsOf,
   type LayerRecipe,
@@ -19,37 +24,122 @@ const BASE: readonly LayerRecipe[] = [
   { seed: 'base libraries', sizeBytes: 2 * MIB },
 ];
 
-const COMPONENTS = ['machine-config-operator', 'hyperkube', 'etcd', 'pod', 'cluster-bootstrap'] as const;
+/** Component images by the names scripts ask for them by. */
+const COMPONENTS = [
+  'cluster-bootstrap',
+  'cluster-config-operator',
+  'cluster-etcd-operator',
+  'etcd',
+  'machine-config-operator',
+  'baremetal-runtimecfg',
+  'pod',
+  'rhel-coreos',
+] as const;
 
-/** The repositories and what a factory names: everything is made up, and says so in its name. */
+const VERSION = '4.18.0';
+
+/** Everything is made up, and says so in its name. */
 export const DEMO_REPOSITORIES = {
   release: 'edgefab-demo/release',
   component: 'edgefab-demo/component',
   tools: 'edgefab-demo/tools',
 } as const;
 
-/** A small made-up release on disk, ready to be served. */
-export interface MadeRelease {
-  readonly content: ServedContent;
+/** A registry on loopback with a small made-up release. */
+export interface DemoRegistry {
+  readonly server: RegistryServer;
+  /** HOST:PORT/…@DIGEST */
+  readonly releaseImage: string;
   readonly release: Digest;
-  readonly components: readonly Digest[];
-  /** A manifest list with two architectures, by tag `latest`. */
-  readonly toolsTag: string;
+  /** HOST:PORT/…:TAG of a manifest list with two architectures. */
+  readonly toolsImage: string;
+}
+
+interface Shelf {
+  addManifest(repository: string, made: MadeImage | MadeList, tag?: string): Promise<void>;
+  addImage(repository: string, image: MadeImage): Promise<void>;
 }
 
 /**
- * Makes a release image, five components that share two base layers, and a two-architecture tools image, into a
- * folder of blobs. The same call makes the same bytes.
+ * Starts a registry with a release payload, its components, which share two base layers, and a tools image of two
+ * architectures. Blobs are files in `folder`. The same port gives the same bytes.
  */
-export async function makeDemoRelease(folder: string): Promise<MadeRelease> {
-  const component = (name: string, format: 'oci' | 'docker'): Promise<MadeImage> =>
-    makeImage({ seed: name, format, layers: [...BASE, { seed: name, sizeBytes: MIB }] });
+export async function startDemoRegistry(
+  folder: string,
+  options: Omit<RegistryServerOptions, 'content'> = {},
+): Promise<DemoRegistry> {
+  await mkdir(folder, { recursive: true });
+  const path = (digest: Digest): string => join(folder, digestHex(digest));
+  const served = new Map<string, ServedManifest>();
+  const sizes = new Map<Digest, number>();
+  const shelf: Shelf = {
+    addManifest: async (repository, { digest, mediaType, manifest }, tag) => {
+      await writeFile(path(digest), manifest);
+      const entry = { digest, mediaType, path: path(digest), sizeBytes: manifest.length };
+      served.set(`${repository} ${digest}`, entry);
+      if (tag !== undefined) served.set(`${repository} ${tag}`, entry);
+    },
+    addImage: async (repository, image) => {
+      await shelf.addManifest(repository, image);
+      for (const { digest, bytes } of blobsOf(image)) {
+        if (!sizes.has(digest)) await writeFile(path(digest), bytes);
+        sizes.set(digest, bytes.length);
+      }
+    },
+  };
+  const server = await startRegistryServer({
+    ...options,
+    content: {
+      resolve: async (repository, reference) => served.get(`${repository} ${reference}`),
+      blob: async (digest) => {
+        const sizeBytes = sizes.get(digest);
+        return sizeBytes === undefined ? undefined : { path: path(digest), sizeBytes };
+      },
+    },
+  });
+  // The payload names its components by this server's address, which is known only now.
+  const release = await fillShelf(shelf, server.host);
+  return {
+    server,
+    release,
+    releaseImage: `${server.host}/${DEMO_REPOSITORIES.release}@${release}`,
+    toolsImage: `${server.host}/${DEMO_REPOSITORIES.tools}:latest`,
+  };
+}
+
+async function fillShelf(shelf: Shelf, host: string): Promise<Digest> {
+  const tags: object[] = [];
+  for (const name of COMPONENTS) {
+    const image = await makeImage({
+      seed: name,
+      format: 'docker',
+      layers: [...BASE, { seed: name, sizeBytes: MIB }],
+    });
+    await shelf.addImage(DEMO_REPOSITORIES.component, image);
+    tags.push({
+      name,
+      from: { kind: 'DockerImage', name: `${host}/${DEMO_REPOSITORIES.component}@${image.digest}` },
+    });
+  }
   const release = await makeImage({
     seed: 'release',
     format: 'docker',
     layers: [...BASE, { seed: 'release', sizeBytes: MIB / 2 }],
+    files: {
+      'release-manifests/image-references': JSON.stringify({
+        kind: 'ImageStream',
+        apiVersion: 'image.openshift.io/v1',
+        metadata: { name: VERSION },
+        spec: { tags },
+      }),
+      'release-manifests/release-metadata': JSON.stringify({
+        kind: 'cincinnati-metadata-v0',
+        version: VERSION,
+        previous: [],
+      }),
+    },
   });
-  const components = await Promise.all(COMPONENTS.map((name) => component(name, 'docker')));
+  await shelf.addImage(DEMO_REPOSITORIES.release, release);
   const tools = makeManifestList([
     await makeImage({ seed: 'tools', layers: [...BASE, { seed: 'tools', sizeBytes: MIB }] }),
     await makeImage({
@@ -58,38 +148,7 @@ export async function makeDemoRelease(folder: string): Promise<MadeRelease> {
       layers: [{ seed: 'tools arm64', sizeBytes: MIB }],
     }),
   ]);
-  const served = new Map<string, ServedManifest>();
-  await mkdir(folder, { recursive: true });
-  const path = (digest: Digest): string => join(folder, digestHex(digest));
-  const addManifest = async (repository: string, made: MadeImage | MadeList, tag?: string): Promise<void> => {
-    const { digest, mediaType, manifest } = made;
-    await writeFile(path(digest), manifest);
-    const entry = { digest, mediaType, path: path(digest), sizeBytes: manifest.length };
-    served.set(`${repository} ${digest}`, entry);
-    if (tag !== undefined) served.set(`${repository} ${tag}`, entry);
-  };
-  const sizes = new Map<Digest, number>();
-  const addImage = async (repository: string, image: MadeImage): Promise<void> => {
-    await addManifest(repository, image);
-    for (const { digest, bytes } of blobsOf(image)) {
-      if (!sizes.has(digest)) await writeFile(path(digest), bytes);
-      sizes.set(digest, bytes.length);
-    }
-  };
-  await addImage(DEMO_REPOSITORIES.release, release);
-  for (const image of components) await addImage(DEMO_REPOSITORIES.component, image);
-  for (const image of tools.images) await addImage(DEMO_REPOSITORIES.tools, image);
-  await addManifest(DEMO_REPOSITORIES.tools, tools, 'latest');
-  return {
-    content: {
-      resolve: async (repository, reference) => served.get(`${repository} ${reference}`),
-      blob: async (digest) => {
-        const sizeBytes = sizes.get(digest);
-        return sizeBytes === undefined ? undefined : { path: path(digest), sizeBytes };
-      },
-    },
-    release: release.digest,
-    components: components.map(({ digest }) => digest),
-    toolsTag: 'latest',
-  };
+  for (const image of tools.images) await shelf.addImage(DEMO_REPOSITORIES.tools, image);
+  await shelf.addManifest(DEMO_REPOSITORIES.tools, tools, 'latest');
+  return release.digest;
 }

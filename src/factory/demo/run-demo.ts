@@ -5,8 +5,8 @@ import type { Host } from '../../host/host.ts';
 import type { PullPlan } from '../../mirror/plan/plan.ts';
 import { type CacheReport, verifyCache } from '../../mirror/store/verify-cache.ts';
 import { createRegistryClient } from '../../oci/client.ts';
-import { startRegistryServer } from '../../oci/server.ts';
 import { buildSite, type SiteReceipt } from '../build-site.ts';
+import { graphSource } from '../graph-source.ts';
 import { loadFactory } from '../load.ts';
 import { factoryRequest } from '../mirror-request.ts';
 import { writeNewFactory } from '../new-factory.ts';
@@ -15,7 +15,7 @@ import { resolveLock } from '../resolve-lock.ts';
 import { writeLock } from '../write-lock.ts';
 import { demoBipIgnition } from './bip-ignition.ts';
 import { makeCoreosIso } from './coreos-iso.ts';
-import { DEMO_REPOSITORIES, makeDemoRelease } from './made-release.ts';
+import { startDemoRegistry } from './made-release.ts';
 
 const SITE = 'demo';
 
@@ -57,22 +57,17 @@ export async function runDemo(
   const { onStage, signal } = options;
   const made = await mkdtemp(join(folder, '.made-up-'));
   onStage('registry: a made-up release on loopback');
-  const release = await makeDemoRelease(made);
-  const server = await startRegistryServer({ content: release.content });
+  const { server, releaseImage, toolsImage } = await startDemoRegistry(made);
   const client = createRegistryClient({ credentials: { find: async () => undefined }, insecure: true }, host);
   try {
     onStage('init: factory.yaml, image set, live ISO, Ignition');
-    const releaseImage = `${server.host}/${DEMO_REPOSITORIES.release}@${release.release}`;
     await writeNewFactory(folder, {
       site: SITE,
       releaseImage,
       arch: 'x86_64',
       liveIso: 'media/made-up-live.iso',
       ignition: 'media/made-up-bip.ign',
-      additionalImages: [
-        ...release.components.map((digest) => `${server.host}/${DEMO_REPOSITORIES.component}@${digest}`),
-        `${server.host}/${DEMO_REPOSITORIES.tools}:${release.toolsTag}`,
-      ],
+      additionalImages: [toolsImage],
     });
     await mkdir(join(folder, 'media'));
     await makeCoreosIso(join(folder, 'media', 'made-up-live.iso'));
@@ -87,10 +82,14 @@ export async function runDemo(
       { mode: 0o600 },
     );
     const factory = await loadFactory(join(folder, 'factory.yaml'), host);
-    const request = await factoryRequest(factory);
+    const request = await factoryRequest(factory, { forceFilter: false });
 
     onStage('plan: resolve every image to digests and count bytes');
-    const { lock } = await resolveLock(request, request.lockPath, false, client, { parallel: 4, signal });
+    const { lock } = await resolveLock(request, false, client, {
+      parallel: 4,
+      signal,
+      graph: graphSource(undefined, signal),
+    });
     await writeLock(request.lockPath, lock);
 
     onStage('precache: fetch each byte once');

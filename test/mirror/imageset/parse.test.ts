@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EdgefabError } from '../../../src/errors.ts';
 import { parseImageSet } from '../../../src/mirror/imageset/parse.ts';
-import { imageSetWants } from '../../../src/mirror/imageset/wants.ts';
 
 const V1 = 'apiVersion: mirror.openshift.io/v1alpha2\nkind: ImageSetConfiguration\n';
 const V2 = 'apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\n';
@@ -51,11 +50,6 @@ function checkRealSet(text: string): void {
   ]);
   expect(set.operators[1]?.packages[0]?.channels).toEqual([
     { name: 'v23.3', minVersion: '23.3.2', maxVersion: '23.3.2' },
-  ]);
-  expect(imageSetWants(set).unsupported.map(({ what }) => what)).toEqual([
-    'the release channel stable-4.13',
-    'the operator catalog registry.redhat.io/redhat/redhat-operator-index:v4.13',
-    'the operator catalog registry.redhat.io/redhat/certified-operator-index:v4.13',
   ]);
 }
 
@@ -173,63 +167,6 @@ mirror:
     'targetRepo',
     'targetTag',
   ]);
-});
-
-describe('wants', () => {
-  test('named images can be had, each with its place', () => {
-    const set = parseImageSet(
-      `${V2}mirror:\n  platform: { release: "quay.io/a/release@${DIGEST}" }\n  additionalImages:\n    - name: quay.io/b/tool:v1\n`,
-      'set.yaml',
-    );
-    expect(imageSetWants(set)).toEqual({
-      images: [
-        {
-          role: 'release',
-          reference: { domain: 'quay.io', path: 'a/release', digest: DIGEST },
-          place: { file: 'set.yaml', line: 4, col: 24, field: 'mirror.platform.release' },
-        },
-        {
-          role: 'additional',
-          reference: { domain: 'quay.io', path: 'b/tool', tag: 'v1' },
-          place: { file: 'set.yaml', line: 6, col: 13, field: 'mirror.additionalImages[0].name' },
-        },
-      ],
-      unsupported: [],
-    });
-  });
-
-  test('the rest is listed with its line', () => {
-    const set = parseImageSet(
-      `${V2}mirror:
-  platform:
-    graph: true
-    kubeVirtContainer: true
-    channels: [{ name: stable-4.18 }]
-  operators: [{ catalog: quay.io/c/catalog:v1 }]
-  blockedImages: [{ name: bad }]
-  samples: [{ name: ruby }]
-  helm: { local: [{ name: chart, path: /c.tgz }] }
-`,
-      'set.yaml',
-    );
-    const { unsupported } = imageSetWants(set);
-    expect(unsupported.map(({ what, place }) => `${place.line}:${place.field} ${what}`)).toEqual([
-      '7:mirror.platform.channels[0].name the release channel stable-4.18',
-      '5:mirror.platform.graph the update graph',
-      '6:mirror.platform.kubeVirtContainer the KubeVirt container',
-      '8:mirror.operators[0].catalog the operator catalog quay.io/c/catalog:v1',
-      '9:mirror.blockedImages[0].name the blocked image bad',
-      '11:mirror.helm.local[0].name the Helm chart chart',
-      '10:mirror.samples[0].name the sample image ruby',
-    ]);
-  });
-
-  test.each([
-    ['no mirror', V1],
-    ['an empty mirror', `${V2}mirror:\n  additionalImages:\n  operators:\n`],
-  ])('%s is nothing', (_name, text) => {
-    expect(imageSetWants(parseImageSet(text, 'set.yaml'))).toEqual({ images: [], unsupported: [] });
-  });
 });
 
 describe('refuses', () => {

@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { DEMO_REPOSITORIES, makeDemoRelease } from '../../../src/factory/demo/made-release.ts';
+import { startDemoRegistry } from '../../../src/factory/demo/made-release.ts';
 import { precache } from '../../../src/factory/precache.ts';
 import { parseLock } from '../../../src/mirror/resolve/lock.ts';
 import { resolveImages } from '../../../src/mirror/resolve/resolve.ts';
@@ -17,15 +17,13 @@ import { dirViewName } from '../../../src/mirror/store/store-paths.ts';
 import { verifyCache } from '../../../src/mirror/store/verify-cache.ts';
 import { createRegistryClient } from '../../../src/oci/client.ts';
 import { digestHex } from '../../../src/oci/digest.ts';
-import { startRegistryServer } from '../../../src/oci/server.ts';
 import { digestFor } from '../../support/locked-image.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { makeTestHost } from '../../support/test-host.ts';
 
 async function completeCache(): Promise<string> {
   const folder = tempFolder();
-  const release = await makeDemoRelease(join(folder, 'registry'));
-  const server = await startRegistryServer({ content: release.content });
+  const { server, releaseImage, toolsImage } = await startDemoRegistry(join(folder, 'registry'));
   onTestFinished(() => server.close());
   const host = makeTestHost();
   const client = createRegistryClient({ credentials: { find: async () => undefined }, insecure: true }, host);
@@ -33,12 +31,12 @@ async function completeCache(): Promise<string> {
   const images = await resolveImages(
     [
       {
-        reference: `${server.host}/${DEMO_REPOSITORIES.release}@${release.release}`,
+        reference: releaseImage,
         role: 'release',
         requiredBy: 'a test',
       },
       {
-        reference: `${server.host}/${DEMO_REPOSITORIES.tools}:latest`,
+        reference: toolsImage,
         role: 'additional',
         requiredBy: 'a test',
       },

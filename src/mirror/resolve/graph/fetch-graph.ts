@@ -6,7 +6,7 @@ import { type Graph, parseGraph } from './graph.ts';
 export type PlatformType = 'ocp' | 'okd';
 
 /** Where each platform's own updater asks (OKD: the `upstream` of its ClusterVersion). */
-export const GRAPH_URLS: Readonly<Record<PlatformType, string>> = {
+const GRAPH_URLS: Readonly<Record<PlatformType, string>> = {
   ocp: 'https://api.openshift.com/api/upgrades_info/v1/graph',
   okd: 'https://amd64.origin.releases.ci.openshift.org/graph',
 };
