@@ -19,7 +19,7 @@ export interface TarEntry {
 }
 
 /** Packs real tar bytes. */
-function tarOf(entries: readonly TarEntry[]): Promise<Buffer> {
+async function tarOf(entries: readonly TarEntry[]): Promise<Buffer> {
   const tar = pack();
   for (const { name, type = 'file', linkname, content = '' } of entries) {
     const header = { name, type, ...(linkname === undefined ? {} : { linkname }) };
