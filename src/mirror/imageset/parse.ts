@@ -118,7 +118,7 @@ function rangeOf({ minVersion, maxVersion, minBundle }: RangeKeys) {
 type ParsedPackage = NonNullable<NonNullable<Mirror['operators']>[number]['packages']>[number];
 
 function packageOf(item: ParsedPackage): OperatorPackage {
-  const defaultChannel = 'defaultChannel' in item ? item.defaultChannel : undefined;
+  const { defaultChannel } = item;
   const bundles = 'bundles' in item ? (item.bundles ?? []) : [];
   return {
     name: item.name,

@@ -87,6 +87,7 @@ const v1Package = z.strictObject({
   name,
   ...versions,
   minBundle: name.optional(),
+  defaultChannel: name.optional(),
   channels: z.array(z.strictObject({ name, ...versions, minBundle: name.optional() })).optional(),
 });
 

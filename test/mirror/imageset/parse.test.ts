@@ -100,7 +100,7 @@ mirror:
       originalRef: x
       full: true
       skipDependencies: true
-      packages: [{ name: p, minVersion: 1.0.0, minBundle: p.v1.0.0, channels: [{ name: c, minBundle: p.v1 }] }]
+      packages: [{ name: p, minVersion: 1.0.0, minBundle: p.v1.0.0, defaultChannel: c, channels: [{ name: c, minBundle: p.v1 }] }]
   additionalImages: [{ name: quay.io/org/tool:v1 }]
   blockedImages: [{ name: quay.io/org/bad }]
   samples: [{ name: ruby }]
@@ -125,6 +125,7 @@ mirror:
             name: 'p',
             minVersion: '1.0.0',
             minBundle: 'p.v1.0.0',
+            defaultChannel: 'c',
             channels: [{ name: 'c', minBundle: 'p.v1' }],
           },
         ],
