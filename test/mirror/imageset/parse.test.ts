@@ -165,7 +165,7 @@ mirror:
     'set.yaml',
   );
   expect(set).toMatchObject({
-    platform: { architectures: ['arm64'], kubeVirtContainer: { place: { line: 7 } } },
+    platform: { architectures: ['multi'], kubeVirtContainer: { place: { line: 7 } } },
     operators: [{ packages: [{ defaultChannel: 'stable', bundles: ['p.v1.0.0'] }] }],
   });
   expect(set.ignored.map(({ key }) => key)).toEqual([
@@ -297,6 +297,11 @@ describe('refuses', () => {
       [
         'set.yaml:3:39  mirror.platform.architectures[0]: found "x86_64", expected one of amd64, arm64, ppc64le, s390x, multi',
       ],
+    ],
+    [
+      'two ways to name the architecture',
+      `${V2}mirror:\n  platform: { architectures: [amd64], platforms: [{ os: linux, architecture: amd64 }] }\n`,
+      ['set.yaml:4:50  mirror.platform.platforms: stands beside architectures, want one of the two'],
     ],
   ])('%s', (_name, text, want) => {
     expect(faults(text)).toEqual(want);
