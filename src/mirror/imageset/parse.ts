@@ -93,9 +93,8 @@ function platformOf({ platform = {} }: Mirror, at: At): ImageSet['platform'] {
       full: channel.full ?? false,
       place: at('platform', 'channels', index, 'name'),
     })),
-    architectures: [
-      ...new Set([...(platform.architectures ?? []), ...listed.map((item) => item.architecture)]),
-    ],
+    // oc-mirror v2 takes the multi payload for platforms, and of its lists those architectures.
+    architectures: listed.length > 0 ? ['multi'] : [...new Set(platform.architectures ?? [])],
     ...(platform.graph === true ? { graph: { place: at('platform', 'graph') } } : {}),
     ...(asksKubeVirt ? { kubeVirtContainer: { place: at('platform', 'kubeVirtContainer') } } : {}),
   };
@@ -118,7 +117,7 @@ function rangeOf({ minVersion, maxVersion, minBundle }: RangeKeys) {
 type ParsedPackage = NonNullable<NonNullable<Mirror['operators']>[number]['packages']>[number];
 
 function packageOf(item: ParsedPackage): OperatorPackage {
-  const defaultChannel = 'defaultChannel' in item ? item.defaultChannel : undefined;
+  const { defaultChannel } = item;
   const bundles = 'bundles' in item ? (item.bundles ?? []) : [];
   return {
     name: item.name,

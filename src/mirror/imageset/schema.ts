@@ -87,6 +87,7 @@ const v1Package = z.strictObject({
   name,
   ...versions,
   minBundle: name.optional(),
+  defaultChannel: name.optional(),
   channels: z.array(z.strictObject({ name, ...versions, minBundle: name.optional() })).optional(),
 });
 
@@ -142,6 +143,11 @@ export const imageSetV2Schema = z.strictObject({
     .strictObject({
       platform: z
         .strictObject({ ...platformKeys, platforms, kubeVirtContainer: z.boolean().optional() })
+        .superRefine(({ architectures = [], platforms = [] }, context) => {
+          if (architectures.length === 0 || platforms.length === 0) return;
+          const message = 'stands beside architectures, want one of the two';
+          context.addIssue({ code: 'custom', path: ['platforms'], message });
+        })
         .optional(),
       operators: z
         .array(

@@ -94,7 +94,7 @@ mirror:
       originalRef: x
       full: true
       skipDependencies: true
-      packages: [{ name: p, minVersion: 1.0.0, minBundle: p.v1.0.0, channels: [{ name: c, minBundle: p.v1 }] }]
+      packages: [{ name: p, minVersion: 1.0.0, minBundle: p.v1.0.0, defaultChannel: c, channels: [{ name: c, minBundle: p.v1 }] }]
   additionalImages: [{ name: quay.io/org/tool:v1 }]
   blockedImages: [{ name: quay.io/org/bad }]
   samples: [{ name: ruby }]
@@ -119,6 +119,7 @@ mirror:
             name: 'p',
             minVersion: '1.0.0',
             minBundle: 'p.v1.0.0',
+            defaultChannel: 'c',
             channels: [{ name: 'c', minBundle: 'p.v1' }],
           },
         ],
@@ -158,7 +159,7 @@ mirror:
     'set.yaml',
   );
   expect(set).toMatchObject({
-    platform: { architectures: ['arm64'], kubeVirtContainer: { place: { line: 7 } } },
+    platform: { architectures: ['multi'], kubeVirtContainer: { place: { line: 7 } } },
     operators: [{ packages: [{ defaultChannel: 'stable', bundles: ['p.v1.0.0'] }] }],
   });
   expect(set.ignored.map(({ key }) => key)).toEqual([
@@ -233,6 +234,11 @@ describe('refuses', () => {
       [
         'set.yaml:3:39  mirror.platform.architectures[0]: found "x86_64", expected one of amd64, arm64, ppc64le, s390x, multi',
       ],
+    ],
+    [
+      'two ways to name the architecture',
+      `${V2}mirror:\n  platform: { architectures: [amd64], platforms: [{ os: linux, architecture: amd64 }] }\n`,
+      ['set.yaml:4:50  mirror.platform.platforms: stands beside architectures, want one of the two'],
     ],
   ])('%s', (_name, text, want) => {
     expect(faults(text)).toEqual(want);
