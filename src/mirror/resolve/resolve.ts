@@ -18,6 +18,8 @@ export interface WantedImage {
   readonly reference: string;
   readonly role: ImageRole;
   readonly requiredBy: string;
+  /** REPOSITORY:TAG of a release's component in a mirror. */
+  readonly mirrorName?: string;
 }
 
 /** The one thing resolving needs of a registry client. */
@@ -80,6 +82,7 @@ async function resolveOne(
   return {
     source: repositoryOf(reference),
     ...(reference.tag === undefined ? {} : { tag: reference.tag }),
+    ...(wanted.mirrorName === undefined ? {} : { mirrorNames: [wanted.mirrorName] }),
     digest: fetched.digest,
     archDigest,
     mediaType: top.mediaType,
@@ -96,6 +99,7 @@ function mergeSame(images: readonly LockedImage[]): LockedImage[] {
     const key = `${image.source}@${image.digest}`;
     const known = merged.get(key);
     const tag = known?.tag ?? image.tag;
+    const mirrorNames = new Set([...(known?.mirrorNames ?? []), ...(image.mirrorNames ?? [])]);
     merged.set(
       key,
       known === undefined
@@ -103,6 +107,7 @@ function mergeSame(images: readonly LockedImage[]): LockedImage[] {
         : {
             ...known,
             ...(tag === undefined ? {} : { tag }),
+            ...(mirrorNames.size === 0 ? {} : { mirrorNames: [...mirrorNames] }),
             roles: IMAGE_ROLES.filter((role) => known.roles.includes(role) || image.roles.includes(role)),
             requiredBy: [...new Set([...known.requiredBy, ...image.requiredBy])],
           },
