@@ -64,14 +64,6 @@ export default class ImagesetCreate extends EdgefabCommand {
     const sets = await Promise.all(flags['operator-set'].map((name) => loadOperatorSet(name, release)));
     const wishes = [...flags.operators.map((text) => parseOperatorWish(text, flags.catalog)), ...sets.flat()];
     const operators = flags.pin ? await this.#pinned(wishes, release, architecture, flags) : wishes;
-    const open = [
-      ...new Set(operators.flatMap(({ name, channel }) => (channel === undefined ? [name] : []))),
-    ];
-    if (open.length > 0)
-      this.say(
-        'warn',
-        `no channel is named for ${open.join(', ')}: the newest of every channel will be fetched (see --pin)`,
-      );
     const imageSet = createImageSet({
       release,
       api: flags.api,
@@ -80,7 +72,17 @@ export default class ImagesetCreate extends EdgefabCommand {
     });
     const text = formatImageSet(imageSet);
     // What cannot be read back is a bug of ours or an odd name; better said here than on the day of the build.
-    parseImageSet(text, flags.output ?? 'the new image set');
+    const readBack = parseImageSet(text, flags.output ?? 'the new image set');
+    const open = readBack.operators
+      .flatMap(({ packages }) => packages)
+      .filter(({ channels }) => channels.length === 0);
+    if (open.length > 0) {
+      const names = open.map(({ name }) => name).join(', ');
+      this.say(
+        'warn',
+        `no channel is named for ${names}: the newest of every channel will be fetched (see --pin)`,
+      );
+    }
     if (flags.output === undefined) this.print(text.trimEnd());
     else {
       await writeNewFile(flags.output, text);
@@ -88,6 +90,7 @@ export default class ImagesetCreate extends EdgefabCommand {
     }
     return { kind: 'NewImageSet', file: flags.output ?? null, imageSet };
   }
+
   async #pinned(
     wishes: readonly OperatorWish[],
     release: ReleaseVersion,
