@@ -8,9 +8,12 @@ import { type Digest, isDigest } from '../../oci/digest.ts';
 export const IMAGE_ROLES = ['bootstrap', 'release', 'os', 'operator', 'additional', 'tool'] as const;
 export type ImageRole = (typeof IMAGE_ROLES)[number];
 
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
-  error: 'want sha256: and 64 lower-case hex characters',
-});
+const digest = z
+  .custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
+    error: 'want sha256: and 64 lower-case hex characters',
+  })
+  // A JSON Schema cannot hold the check itself.
+  .meta({ type: 'string', pattern: '^sha256:[0-9a-f]{64}$' });
 const sizeBytes = z.number().int().nonnegative();
 
 const lockedBlob = z.strictObject({ digest, sizeBytes });
