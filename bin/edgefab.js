@@ -5,6 +5,11 @@ import { fileURLToPath } from 'node:url';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major > 22 || (major === 22 && minor >= 15)) {
+  // Node 22 says in every run that its SQLite, which holds the lock of a cache, is experimental.
+  const { emitWarning } = process;
+  process.emitWarning = (warning, ...rest) => {
+    if (rest[0] !== 'ExperimentalWarning') emitWarning.call(process, warning, ...rest);
+  };
   const { main } = await import('../dist/main.js');
   await main(import.meta.url);
 } else {

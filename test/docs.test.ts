@@ -45,6 +45,11 @@ test('the command reference is what the commands say', () => {
 test.each([
   '',
   'cache',
+  'cache apply',
+  'cache diff',
+  'cache export',
+  'cache gc',
+  'cache list',
   'cache verify',
   'demo',
   'doctor',

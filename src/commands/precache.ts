@@ -1,16 +1,18 @@
-import { Args, Flags } from '@oclif/core';
+import { Args, Flags, type Interfaces } from '@oclif/core';
+import { withCacheDevice } from '../disk/cache-device.ts';
 import { EdgefabError } from '../errors.ts';
 import { loadFactory } from '../factory/load.ts';
 import { factoryRequest, imageSetRequest } from '../factory/mirror-request.ts';
 import { precache } from '../factory/precache.ts';
 import { resolveLock } from '../factory/resolve-lock.ts';
-import { writeLock } from '../factory/write-lock.ts';
 import { realHost } from '../host/real-host.ts';
 import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { formatBytes, formatSeconds } from './terminal/format-amount.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderPlan } from './terminal/render-plan.ts';
 import { lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
+
+type PrecacheFlags = Interfaces.InferredFlags<typeof Precache.flags>;
 
 export default class Precache extends EdgefabCommand {
   static override summary = 'Fill a cache disk with every image, each byte once';
@@ -20,6 +22,7 @@ export default class Precache extends EdgefabCommand {
   static override examples = [
     '<%= config.bin %> precache',
     '<%= config.bin %> precache imagesets/4.13.1.yaml --folder /run/media/edgefab --authfile pull-secret.json',
+    '<%= config.bin %> precache imagesets/4.13.1.yaml --device edgefab',
   ];
   static override args = {
     imageset: Args.file({
@@ -32,13 +35,25 @@ export default class Precache extends EdgefabCommand {
     ...resolveFlags,
     factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
     folder: Flags.string({ char: 'f', description: 'the cache to fill (where its disk is mounted)' }),
+    device: Flags.string({
+      description: 'the cache partition to fill, by path or label (edgefab); mounted for the run, needs root',
+      exclusive: ['folder'],
+    }),
     arch: Flags.string({ description: 'architecture to fetch, with IMAGESET', default: 'x86_64' }),
   };
 
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(Precache);
     this.begin(flags);
-    const request = await this.#request(args.imageset, flags);
+    if (flags.device === undefined) return await this.#fill(args.imageset, flags);
+    return await withCacheDevice(flags.device, { uid: process.getuid?.() }, realHost, async (folder) => {
+      this.signal.throwIfAborted();
+      return await this.#fill(args.imageset, { ...flags, folder });
+    });
+  }
+
+  async #fill(imageset: string | undefined, flags: PrecacheFlags): Promise<unknown> {
+    const request = await this.#request(imageset, flags);
     const client = await openRegistry(flags, request.authfile);
     const progress = this.createProgress();
     const startedMs = Date.now();
@@ -50,12 +65,12 @@ export default class Precache extends EdgefabCommand {
         lockOptions(flags, this.signal, (message) => this.say('info', message)),
       );
       for (const warning of warnings) this.say('warn', warning);
-      if (state !== 'kept') await writeLock(request.lockPath, lock);
       const outcome = await precache(
         lock,
         request.folder,
         client,
         {
+          ...(state === 'kept' ? {} : { keepLockAt: request.lockPath }),
           parallel: flags.parallel,
           retryTimes: flags['retry-times'],
           signal: this.signal,
@@ -109,9 +124,12 @@ export default class Precache extends EdgefabCommand {
       return flags.folder === undefined ? request : { ...request, folder: flags.folder };
     }
     if (flags.folder === undefined) {
-      throw new EdgefabError('precache IMAGESET needs --folder: where is the cache disk mounted?', {
-        code: 'USAGE_INVALID',
-      });
+      throw new EdgefabError(
+        'precache IMAGESET needs --folder or --device: where is the cache disk mounted?',
+        {
+          code: 'USAGE_INVALID',
+        },
+      );
     }
     return await imageSetRequest(imageset, flags.folder, flags.arch, filter);
   }

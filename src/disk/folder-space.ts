@@ -1,5 +1,5 @@
-import { access, constants, statfs, symlink, unlink } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { EdgefabError, hasCode } from '../errors.ts';
 
 /** Free space of the file system under a folder. */
@@ -38,33 +38,4 @@ export async function assertSpace(folder: string, neededBytes: number): Promise<
     );
   }
   return space;
-}
-
-/**
- * Refuses a file system that cannot hold a cache: views are symlinks, which vfat and exfat do not have. Found
- * by making one, not by a list of names. The folder must exist. Throws FILESYSTEM_UNFIT.
- */
-export async function assertHoldsCache(folder: string): Promise<void> {
-  try {
-    await access(folder, constants.W_OK);
-  } catch (cause) {
-    throw new EdgefabError(`cannot write into ${folder}`, {
-      code: 'FILESYSTEM_UNFIT',
-      suggestions: ['Check that the disk is mounted read-write and that you own the folder'],
-      place: { file: folder },
-      cause,
-    });
-  }
-  const probe = join(folder, `.edgefab-probe-${process.pid}`);
-  try {
-    await symlink('probe', probe);
-    await unlink(probe);
-  } catch (cause) {
-    throw new EdgefabError(`the file system at ${folder} cannot hold a cache: it has no symbolic links`, {
-      code: 'FILESYSTEM_UNFIT',
-      suggestions: ['Format the disk with XFS or ext4; FAT and exFAT cannot hold a cache'],
-      place: { file: folder },
-      cause,
-    });
-  }
 }

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { inspectIso } from '../boot/iso/inspect-iso.ts';
-import { assertHoldsCache, folderSpace } from '../disk/folder-space.ts';
+import { assertHoldsCache } from '../disk/assert-holds-cache.ts';
+import { folderSpace } from '../disk/folder-space.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { usualAuthfiles } from '../oci/credentials.ts';

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { assertHoldsCache, assertSpace, folderSpace } from '../../src/disk/folder-space.ts';
+import { assertHoldsCache } from '../../src/disk/assert-holds-cache.ts';
+import { assertSpace, folderSpace } from '../../src/disk/folder-space.ts';
 import { sectorBytes } from '../../src/disk/sector-size.ts';
 import { canMount, mountSmallDisk } from '../support/small-disk.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -32,6 +33,24 @@ test('the sector size of the disk under a folder is read, or the usual one taken
   expect([512, 4096]).toContain(await sectorBytes(tempFolder()));
 });
 
+test('a file system that ends files below 4 GiB is refused, as FAT is', () => {
+  // A limit on the size of files stands in for one: what the kernel answers is the same (EFBIG).
+  const module = resolve('src/disk/assert-holds-cache.ts');
+  const script = `await (await import(${JSON.stringify(module)})).assertHoldsCache(process.argv[1]).catch((error) => console.log(error.message))`;
+  const said = execFileSync(
+    'bash',
+    [
+      '-c',
+      'trap "" XFSZ; ulimit -f 4194300; exec "$0" --no-warnings --input-type=module -e "$1" "$2"',
+      process.execPath,
+      script,
+      tempFolder(),
+    ],
+    { encoding: 'utf8' },
+  );
+  expect(said).toMatch(/cannot hold a cache: it has no files of 4 GiB and more\n$/);
+});
+
 describe.skipIf(!canMount)(
   `real file systems${canMount ? '' : ' (SKIPPED: needs root and a loop device)'}`,
   () => {
@@ -41,6 +60,22 @@ describe.skipIf(!canMount)(
       expect(existing).toBe(disk);
       expect(freeBytes).toBeLessThan(8 * 1024 * 1024);
       expect(freeBytes).toBeGreaterThan(4 * 1024 * 1024);
+    });
+
+    test('a file system without symbolic links is refused, as FAT and exFAT are', async () => {
+      const folder = tempFolder();
+      // The kernel's message queues are files that have none.
+      execFileSync('mount', ['-t', 'mqueue', 'none', folder]);
+      try {
+        await expect(assertHoldsCache(folder)).rejects.toMatchObject({
+          code: 'FILESYSTEM_UNFIT',
+          exitCode: 4,
+          message: expect.stringContaining('it has no symbolic links'),
+        });
+        expect(readdirSync(folder)).toEqual([]);
+      } finally {
+        execFileSync('umount', [folder]);
+      }
     });
 
     test('a read-only disk is refused', async () => {

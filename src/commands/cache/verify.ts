@@ -1,55 +1,139 @@
-import { Args } from '@oclif/core';
+import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { Args, Flags } from '@oclif/core';
 import { EdgefabError } from '../../errors.ts';
-import { type CacheFault, verifyCache } from '../../mirror/store/verify-cache.ts';
+import { repairCache } from '../../factory/repair-cache.ts';
+import { realHost } from '../../host/real-host.ts';
+import { verifyDelta } from '../../mirror/store/delta/read-delta.ts';
+import { type CacheFault, type CacheReport, verifyCache } from '../../mirror/store/verify-cache.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
 import { formatBytes } from '../terminal/format-amount.ts';
+import { openRegistry, type RegistryFlagValues, registryFlags } from '../terminal/registry-flags.ts';
+
+const SHOWN_FAULTS = 50;
 
 export default class CacheVerify extends EdgefabCommand {
   static override summary = 'Hash every byte of a cache again and say what is wrong with it';
   static override description =
-    'Reads the medium, not the memory of what was written: each blob its lock names is hashed. Ends with 0 when ' +
-    'everything is there, 5 when something is missing, 6 when bytes are wrong.';
-  static override examples = ['<%= config.bin %> cache verify /run/media/edgefab'];
+    'Reads the medium, not the memory of what was written: each blob its lock names is hashed, several at once, and ' +
+    'every view and the index are compared with the lock. Ends with 0 when everything is there, 5 when something is ' +
+    'missing, 6 when bytes are wrong. Given a part of a delta archive instead of a cache, hashes that.';
+  static override examples = [
+    '<%= config.bin %> cache verify /run/media/edgefab',
+    '<%= config.bin %> cache verify /run/media/edgefab --repair --authfile pull-secret.json',
+    '<%= config.bin %> cache verify delta-1of3.tar',
+  ];
   static override args = {
-    folder: Args.directory({ description: 'the cache (where its disk is mounted)', required: true }),
+    folder: Args.string({
+      description: 'the cache (where its disk is mounted), or a part of a delta',
+      required: true,
+    }),
+  };
+  static override flags = {
+    ...registryFlags,
+    repair: Flags.boolean({ description: 'fetch again what is missing or wrong, and only that' }),
   };
 
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(CacheVerify);
     this.begin(flags);
+    const { folder } = args;
+    if ((await stat(folder).catch(() => undefined))?.isFile() === true)
+      return await this.#verifyDelta(folder);
+    const report = await this.#verify(folder);
+    for (const fault of report.strays) this.say('warn', `${fault.path} belongs to no image of the lock`);
+    if (report.faults.length > 0 && !flags.repair) throw verifyError(folder, report.faults);
+    this.print(
+      `${report.images} images, ${report.blobs} blobs, ${formatBytes(report.bytes)}: ` +
+        (report.faults.length === 0
+          ? 'every byte is what it claims to be'
+          : `${report.faults.length} faults`),
+    );
+    const repaired = report.faults.length === 0 ? undefined : await this.#repair(folder, report, flags);
+    const cache = repaired?.cache ?? report.cache;
+    this.print(`cache ${cache.cacheId}, lock ${cache.lock}`);
+    return { kind: 'CacheReport', folder, ...report, ...repaired };
+  }
+
+  async #verify(folder: string): Promise<CacheReport> {
     const progress = this.createProgress();
-    progress.start('verifying', 0);
-    const report = await verifyCache(args.folder, {
-      parallel: 2,
+    return await verifyCache(folder, {
+      parallel: Math.min(availableParallelism(), 8),
       signal: this.signal,
+      onStart: (bytes) => progress.start('verifying', bytes),
       onBytes: (bytes) => progress.advance(bytes),
     }).finally(() => progress.end());
-    for (const fault of report.strays) this.say('warn', `${fault.path} belongs to no image of the lock`);
-    const [first] = report.faults;
-    if (first !== undefined) throw verifyError(args.folder, report.faults);
-    this.print(
-      `${report.images} images, ${report.blobs} blobs, ${formatBytes(report.bytes)}: every byte is what it claims to be`,
-    );
-    this.print(`cache ${report.cache.cacheId}, lock ${report.cache.lock}`);
-    return { kind: 'CacheReport', folder: args.folder, ...report };
   }
+
+  async #repair(
+    folder: string,
+    report: CacheReport,
+    flags: RegistryFlagValues & { readonly parallel: number },
+  ): Promise<Pick<CacheReport, 'cache'> & { readonly repaired: number; readonly fetchedBytes: number }> {
+    for (const line of describeFaults(report.faults)) this.say('warn', line.trim());
+    const client = await openRegistry(flags);
+    const progress = this.createProgress();
+    try {
+      const { cache, result } = await repairCache(
+        folder,
+        report.faults,
+        client,
+        {
+          parallel: flags.parallel,
+          retryTimes: flags['retry-times'],
+          signal: this.signal,
+          onPlan: (plan) => progress.start('fetching', plan.uniqueBytes),
+          onBytes: (bytes, from) => progress.advance(bytes, from),
+          onBlob: (done, total) => progress.step(done, total),
+        },
+        realHost,
+      ).finally(() => progress.end());
+      this.print(`repaired: ${formatBytes(result.fetchedBytes)} fetched again, hashed on their way in`);
+      return { cache, repaired: report.faults.length, fetchedBytes: result.fetchedBytes };
+    } finally {
+      client.close();
+    }
+  }
+
+  async #verifyDelta(path: string): Promise<unknown> {
+    const progress = this.createProgress();
+    const report = await verifyDelta(path, {
+      signal: this.signal,
+      onStart: (bytes) => progress.start('verifying', bytes),
+      onBytes: (bytes) => progress.advance(bytes),
+    }).finally(() => progress.end());
+    this.print(
+      `part ${report.part} of ${report.parts}, ${report.blobs} blobs, ${formatBytes(report.bytes)}: every byte is what it claims to be`,
+    );
+    this.print(`delta ${report.id}, from lock ${report.since ?? 'none'} to ${report.lock}`);
+    return { kind: 'DeltaReport', path, ...report };
+  }
+}
+
+function describeFaults(faults: readonly CacheFault[]): string[] {
+  const lines = faults.slice(0, SHOWN_FAULTS).map((fault) => {
+    const [user] = fault.images;
+    return `  ${fault.path}: found ${fault.got}, expected ${fault.want}${user === undefined ? '' : ` (needed by ${user})`}`;
+  });
+  if (faults.length > lines.length) lines.push(`  … and ${faults.length - lines.length} more`);
+  return lines;
 }
 
 /** Wrong bytes outrank missing ones. */
 function verifyError(folder: string, faults: readonly CacheFault[]): EdgefabError {
   const wrong = faults.some((fault) => fault.kind === 'digest' || fault.kind === 'size');
-  const lines = faults.slice(0, 50).map((fault) => {
-    const [user] = fault.images;
-    return `  ${fault.path}: found ${fault.got}, expected ${fault.want}${user === undefined ? '' : ` (needed by ${user})`}`;
-  });
-  if (faults.length > lines.length) lines.push(`  … and ${faults.length - lines.length} more`);
-  return new EdgefabError(`the cache at ${folder} has ${faults.length} faults:\n${lines.join('\n')}`, {
-    code: wrong ? 'BLOB_DIGEST_MISMATCH' : 'BLOB_MISSING',
-    suggestions: ['Delete the files named here and run edgefab precache again: it fetches only those'],
-    place: { file: folder },
-    faults: faults.map((fault) => ({
-      place: { file: fault.path },
-      message: `${fault.kind}: found ${fault.got}, expected ${fault.want}`,
-    })),
-  });
+  return new EdgefabError(
+    `the cache at ${folder} has ${faults.length} faults:\n${describeFaults(faults).join('\n')}`,
+    {
+      code: wrong ? 'BLOB_DIGEST_MISMATCH' : 'BLOB_MISSING',
+      suggestions: [
+        `Run edgefab cache verify ${folder} --repair where the registry can be reached: it fetches only those`,
+      ],
+      place: { file: folder },
+      faults: faults.map((fault) => ({
+        place: { file: fault.path },
+        message: `${fault.kind}: found ${fault.got}, expected ${fault.want}`,
+      })),
+    },
+  );
 }

@@ -40,3 +40,13 @@ export function parseRate(text: string): number | undefined {
   const rate = (Number(amount) * (RATE_UNITS[prefix] ?? 1)) / (unit === 'bit' ? 8 : 1);
   return rate > 0 ? rate : undefined;
 }
+
+/** Reads a size as media are sold and files are told: `4GB`, `700M`, `25GiB`, `512` bytes. Undefined when it is none. */
+export function parseSize(text: string): number | undefined {
+  const found = /^(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?$/.exec(text.trim());
+  if (found === null) return undefined;
+  const [, amount = '0', prefix = ''] = found;
+  const unit = { T: 1e12, Ti: 1024 ** 4 }[prefix] ?? RATE_UNITS[prefix] ?? 1;
+  const size = Math.floor(Number(amount) * unit);
+  return size > 0 && Number.isSafeInteger(size) ? size : undefined;
+}

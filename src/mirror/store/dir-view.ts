@@ -2,6 +2,7 @@ import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { hasCode } from '../../errors.ts';
 import { type Digest, digestHex } from '../../oci/digest.ts';
+import type { LockedImage } from '../resolve/lock.ts';
 import { asDiskFull } from './disk-full.ts';
 import { dirViewName, storePaths } from './store-paths.ts';
 
@@ -12,6 +13,28 @@ export interface DirView {
   /** The kept child manifest when `digest` is a list. */
   readonly child?: Digest;
   readonly blobs: readonly Digest[];
+}
+
+/** The views of an image: one of the manifest it runs from, and one of the list where it is pulled by a list. */
+export function dirViewsOf({ source, digest, archDigest, blobs }: LockedImage): DirView[] {
+  const digests = blobs.map((blob) => blob.digest);
+  const own = { repository: source, digest: archDigest, blobs: digests };
+  return digest === archDigest
+    ? [own]
+    : [own, { repository: source, digest, child: archDigest, blobs: digests }];
+}
+
+/** The links of a view: entry name to where it points, as it is written into the link. */
+export function dirViewLinks(root: string, view: DirView): ReadonlyMap<string, string> {
+  const target = join(root, dirViewName(view.repository, view.digest));
+  const to = (digest: Digest): string => relative(target, storePaths.blob(root, digest));
+  return new Map([
+    ['manifest.json', to(view.digest)],
+    ...(view.child === undefined
+      ? []
+      : ([[`${digestHex(view.child)}.manifest.json`, to(view.child)]] as const)),
+    ...view.blobs.map((blob): [string, string] => [digestHex(blob), to(blob)]),
+  ]);
 }
 
 /** The content of a `version` file (containers/image, directory transport). */
@@ -31,12 +54,8 @@ export async function writeDirView(root: string, view: DirView): Promise<string>
     await mkdir(dirname(target), { recursive: true });
     await rm(building, { recursive: true, force: true });
     await mkdir(building);
-    const link = (entry: string, digest: Digest): Promise<void> =>
-      symlink(relative(target, storePaths.blob(root, digest)), join(building, entry));
     await writeFile(join(building, 'version'), VERSION);
-    await link('manifest.json', view.digest);
-    if (view.child !== undefined) await link(`${digestHex(view.child)}.manifest.json`, view.child);
-    for (const blob of new Set(view.blobs)) await link(digestHex(blob), blob);
+    for (const [entry, to] of dirViewLinks(root, view)) await symlink(to, join(building, entry));
     await rename(building, target);
   } catch (error) {
     await rm(building, { recursive: true, force: true });

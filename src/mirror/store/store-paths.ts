@@ -7,12 +7,14 @@ export const storePaths = {
   blob: (root: string, digest: Digest): string => join(root, 'blobs', 'sha256', digestHex(digest)),
   temporary: (root: string): string => join(root, 'tmp'),
   partial: (root: string, digest: Digest): string => join(root, 'tmp', `${digestHex(digest)}.partial`),
+  /** What a writing run holds locked, and who that is. */
+  holder: (root: string): string => join(root, 'tmp', 'lock'),
+  owner: (root: string): string => join(root, 'tmp', 'owner.json'),
   dirViews: (root: string): string => join(root, 'views', 'dir'),
   dirView: (root: string, repository: string, digest: Digest): string =>
     join(root, dirViewName(repository, digest)),
   lock: (root: string): string => join(root, 'edgefab.lock'),
   cacheFile: (root: string): string => join(root, 'edgefab-cache.json'),
-  ociLayout: (root: string): string => join(root, 'oci-layout'),
   index: (root: string): string => join(root, 'index.json'),
 } as const;
 

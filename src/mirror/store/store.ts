@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EdgefabError, hasCode } from '../../errors.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
-import { encodeLayoutIndex, encodeOciLayout, REF_NAME } from '../../oci/layout.ts';
-import type { Descriptor } from '../../oci/manifest.ts';
-import { formatLock, type Lock, type LockedBlob, type LockedImage, lockId } from '../resolve/lock.ts';
+import { formatLock, type Lock, type LockedBlob, lockId } from '../resolve/lock.ts';
 import { type BlobWriter, openBlobWriter } from './blob-writer.ts';
 import { type CacheFile, loadCacheFile, writeCacheFile } from './cache-file.ts';
-import { writeDirView } from './dir-view.ts';
+import { dirViewsOf, writeDirView } from './dir-view.ts';
 import { heldBlobs } from './held-blobs.ts';
+import { layoutFiles } from './oci-files.ts';
 import { storePaths } from './store-paths.ts';
 import { syncFolder, writeFileDurably } from './write-file-durably.ts';
+import { writeImageLists } from './write-image-lists.ts';
 
 /** A cache open for writing. */
 export interface Store {
@@ -22,7 +23,7 @@ export interface Store {
   writeManifest(digest: Digest, bytes: Uint8Array): Promise<void>;
   /** Marks the cache as incomplete and writes its lock, before the first byte is fetched. */
   begin(lock: Lock): Promise<CacheFile>;
-  /** Writes views and index, flushes, and marks the cache as complete: the last thing a run does. */
+  /** Writes views, index and lists, flushes, and marks the cache as complete: the last thing a run does. */
   complete(lock: Lock): Promise<CacheFile>;
 }
 
@@ -72,12 +73,11 @@ export async function openStore(root: string, options: StoreOptions): Promise<St
     },
     complete: async (lock) => {
       await syncFolder(storePaths.blobs(root));
-      for (const image of lock.images) await writeViews(root, image);
-      await writeFileDurably(storePaths.ociLayout(root), encodeOciLayout());
-      await writeFileDurably(
-        storePaths.index(root),
-        encodeLayoutIndex({ manifests: await describeImages(root, lock.images) }),
-      );
+      for (const view of lock.images.flatMap(dirViewsOf)) await writeDirView(root, view);
+      for (const [name, bytes] of await layoutFiles(root, lock.images)) {
+        await writeFileDurably(join(root, name), bytes);
+      }
+      await writeImageLists(root, lock);
       return mark(lock, 'complete');
     },
   };
@@ -93,31 +93,4 @@ async function assertOursOrEmpty(root: string): Promise<void> {
       place: { file: root },
     });
   }
-}
-
-async function writeViews(root: string, image: LockedImage): Promise<void> {
-  const blobs = image.blobs.map((blob) => blob.digest);
-  await writeDirView(root, { repository: image.source, digest: image.archDigest, blobs });
-  if (image.digest !== image.archDigest) {
-    await writeDirView(root, {
-      repository: image.source,
-      digest: image.digest,
-      child: image.archDigest,
-      blobs,
-    });
-  }
-}
-
-async function describeImages(root: string, images: readonly LockedImage[]): Promise<Descriptor[]> {
-  return await Promise.all(
-    images.map(async (image) => ({
-      mediaType: image.mediaType,
-      digest: image.digest,
-      sizeBytes: (await stat(storePaths.blob(root, image.digest))).size,
-      annotations: {
-        [REF_NAME]:
-          image.tag === undefined ? `${image.source}@${image.digest}` : `${image.source}:${image.tag}`,
-      },
-    })),
-  );
 }

@@ -1,17 +1,20 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { EdgefabError, hasCode } from '../../errors.ts';
+import { hasCode } from '../../errors.ts';
 import { type Digest, digestHex } from '../../oci/digest.ts';
-import { type Lock, type LockedImage, lockId, parseLock } from '../resolve/lock.ts';
-import { type CacheFile, loadCacheFile } from './cache-file.ts';
+import { lockId } from '../resolve/lock.ts';
+import type { CacheFile } from './cache-file.ts';
+import { type DirView, dirViewLinks, dirViewsOf } from './dir-view.ts';
+import { type FileHasher, openFileHasher } from './file-hasher.ts';
+import { loadCache } from './load-cache.ts';
+import { layoutFiles } from './oci-files.ts';
 import { dirViewName, storePaths } from './store-paths.ts';
+import { type WantedFile, wantedFiles } from './wanted-files.ts';
 
-/** One thing wrong with a cache. `got` and `want` are sizes or digests as texts. */
+/** One thing wrong with a cache. `got` and `want` are sizes or digests as texts; `path` is relative to the root. */
 export interface CacheFault {
-  readonly kind: 'missing' | 'size' | 'digest' | 'view' | 'stray' | 'state';
+  readonly kind: 'missing' | 'size' | 'digest' | 'view' | 'index' | 'stray' | 'state';
   readonly path: string;
   readonly got: string;
   readonly want: string;
@@ -30,104 +33,65 @@ export interface CacheReport {
 }
 
 export interface VerifyOptions {
+  /** Files hashed at once, at most one for each processor. */
   readonly parallel: number;
   readonly signal?: AbortSignal;
+  /** Told the bytes there are to read, before the first one is. */
+  readonly onStart?: (totalBytes: number) => void;
   readonly onBytes?: (bytes: number) => void;
-}
-
-interface Expected {
-  readonly digest: Digest;
-  /** Undefined for manifests: the lock does not say, the digest decides. */
-  readonly sizeBytes: number | undefined;
-  readonly images: string[];
 }
 
 /** Reads a cache's own lock and hashes every blob it names again. Throws when the folder is no cache. */
 export async function verifyCache(root: string, options: VerifyOptions): Promise<CacheReport> {
-  const cache = await loadCacheFile(root);
-  if (cache === undefined) {
-    throw new EdgefabError(`${root} is not an edgefab cache: it has no edgefab-cache.json`, {
-      code: 'CACHE_INCOMPLETE',
-      suggestions: ['Name the folder that edgefab precache filled (where its disk is mounted)'],
-      place: { file: root },
-    });
-  }
-  const lock = await loadCacheLock(root);
+  const { cache, lock } = await loadCache(root);
   const faults: CacheFault[] = [];
-  if (lockId(lock) !== cache.lock) {
-    faults.push({ kind: 'state', path: 'edgefab.lock', got: lockId(lock), want: cache.lock, images: [] });
-  }
-  if (cache.state !== 'complete') {
-    faults.push({
-      kind: 'state',
-      path: 'edgefab-cache.json',
-      got: cache.state,
-      want: 'complete',
-      images: [],
-    });
-  }
-  const expected = expectedBlobs(lock.images);
-  const limit = pLimit(options.parallel);
+  const state = (path: string, got: string, want: string): void => {
+    if (got !== want) faults.push({ kind: 'state', path, got, want, images: [] });
+  };
+  state('edgefab.lock', lockId(lock), cache.lock);
+  state('edgefab-cache.json', cache.state, 'complete');
+  const wanted = wantedFiles(lock.images);
+  options.onStart?.([...wanted.values()].reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0));
   let bytes = 0;
-  await Promise.all(
-    [...expected.values()].map((item) =>
-      limit(async () => {
-        const fault = await checkBlob(root, item, options, (count) => {
-          bytes += count;
-          options.onBytes?.(count);
-        });
-        if (fault !== undefined) faults.push(fault);
-      }),
-    ),
-  );
-  for (const image of lock.images) faults.push(...(await checkViews(root, image)));
+  {
+    await using hasher = openFileHasher(options.parallel, options.signal);
+    const limit = pLimit(hasher.threads * 2);
+    const found = await Promise.all(
+      [...wanted.values()].map((item) =>
+        limit(async () => {
+          options.signal?.throwIfAborted();
+          return await checkBlob(root, item, hasher, (count) => {
+            bytes += count;
+            options.onBytes?.(count);
+          });
+        }),
+      ),
+    );
+    faults.push(...found.filter((fault) => fault !== undefined));
+  }
+  for (const view of lock.images.flatMap(dirViewsOf)) {
+    const fault = await checkView(root, view);
+    if (fault !== undefined) faults.push(fault);
+  }
+  // What index.json must say depends on manifests that are there; without them it is not the first thing wrong.
+  if (faults.length === 0) faults.push(...(await checkLayout(root, lock.images)));
   faults.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   return {
     cache,
     images: lock.images.length,
-    blobs: expected.size,
+    blobs: wanted.size,
     bytes,
     faults,
-    strays: await findStrays(root, expected),
+    strays: await findStrays(root, wanted),
   };
-}
-
-async function loadCacheLock(root: string): Promise<Lock> {
-  const path = storePaths.lock(root);
-  try {
-    return parseLock(await readFile(path, 'utf8'), path);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-    throw new EdgefabError(`the cache at ${root} was never completed: it has no edgefab.lock`, {
-      code: 'PULL_INCOMPLETE',
-      suggestions: ['Run edgefab precache again: it goes on where it stopped'],
-      place: { file: path },
-    });
-  }
-}
-
-function expectedBlobs(images: readonly LockedImage[]): Map<Digest, Expected> {
-  const expected = new Map<Digest, Expected>();
-  const need = (digest: Digest, sizeBytes: number | undefined, image: LockedImage): void => {
-    const known = expected.get(digest);
-    const name = `${image.source}@${image.digest}`;
-    if (known === undefined) expected.set(digest, { digest, sizeBytes, images: [name] });
-    else known.images.push(name);
-  };
-  for (const image of images) {
-    for (const digest of new Set([image.digest, image.archDigest])) need(digest, undefined, image);
-    for (const blob of image.blobs) need(blob.digest, blob.sizeBytes, image);
-  }
-  return expected;
 }
 
 async function checkBlob(
   root: string,
-  { digest, sizeBytes, images }: Expected,
-  options: VerifyOptions,
+  { digest, sizeBytes, images }: WantedFile,
+  hasher: FileHasher,
   onBytes: (bytes: number) => void,
 ): Promise<CacheFault | undefined> {
-  options.signal?.throwIfAborted();
   const path = join('blobs', 'sha256', digestHex(digest));
   const found = await stat(join(root, path)).catch(() => undefined);
   const want = sizeBytes === undefined ? digest : `${sizeBytes} bytes`;
@@ -136,43 +100,49 @@ async function checkBlob(
   if (sizeBytes !== undefined && found.size !== sizeBytes) {
     return { kind: 'size', path, got: `${found.size} bytes`, want, images };
   }
-  const hash = createHash('sha256');
   try {
-    for await (const chunk of createReadStream(join(root, path), { highWaterMark: 1024 * 1024 })) {
-      options.signal?.throwIfAborted();
-      hash.update(chunk as Uint8Array);
-      onBytes((chunk as Uint8Array).length);
-    }
+    const got = await hasher.hash(join(root, path), onBytes);
+    return got === digest ? undefined : { kind: 'digest', path, got, want: digest, images };
   } catch (error) {
     // A dying disk answers EIO in the middle of a file: that is a fault of this blob, not the end of the check.
     if (!hasCode(error, 'EIO')) throw error;
     return { kind: 'digest', path, got: 'a read error (EIO)', want: digest, images };
   }
-  const got = `sha256:${hash.digest('hex')}`;
-  return got === digest ? undefined : { kind: 'digest', path, got, want: digest, images };
 }
 
-async function checkViews(root: string, image: LockedImage): Promise<CacheFault[]> {
-  const faults: CacheFault[] = [];
-  for (const digest of new Set([image.digest, image.archDigest])) {
-    const path = join(dirViewName(image.source, digest), 'manifest.json');
-    // stat follows the link: a dangling one is as bad as none.
-    const found = await stat(join(root, path)).catch(() => undefined);
-    if (found === undefined) {
-      faults.push({
-        kind: 'view',
-        path,
-        got: 'nothing',
-        want: `a link to ${digest}`,
-        images: [`${image.source}@${digest}`],
-      });
+async function checkView(root: string, view: DirView): Promise<CacheFault | undefined> {
+  const folder = dirViewName(view.repository, view.digest);
+  const images = [`${view.repository}@${view.digest}`];
+  const version = await stat(join(root, folder, 'version')).catch(() => undefined);
+  if (version === undefined) {
+    const want = 'a file';
+    return { kind: 'view', path: join(folder, 'version'), got: 'nothing', want, images };
+  }
+  for (const [entry, want] of dirViewLinks(root, view)) {
+    const got = await readlink(join(root, folder, entry)).catch(() => 'nothing');
+    if (got !== want) {
+      return { kind: 'view', path: join(folder, entry), got, want: `a link to ${want}`, images };
     }
+  }
+  return undefined;
+}
+
+async function checkLayout(
+  root: string,
+  images: Parameters<typeof layoutFiles>[1],
+): Promise<readonly CacheFault[]> {
+  const faults: CacheFault[] = [];
+  for (const [path, want] of await layoutFiles(root, images)) {
+    const got = await readFile(join(root, path)).catch(() => undefined);
+    if (got?.equals(want) === true) continue;
+    const found = got === undefined ? 'nothing' : 'something else';
+    faults.push({ kind: 'index', path, got: found, want: 'what the lock says', images: [] });
   }
   return faults;
 }
 
-async function findStrays(root: string, expected: ReadonlyMap<Digest, Expected>): Promise<CacheFault[]> {
-  const known = new Set([...expected.keys()].map(digestHex));
+async function findStrays(root: string, wanted: ReadonlyMap<Digest, WantedFile>): Promise<CacheFault[]> {
+  const known = new Set([...wanted.keys()].map(digestHex));
   const names = await readdir(storePaths.blobs(root)).catch(() => []);
   return names
     .filter((name) => !known.has(name))

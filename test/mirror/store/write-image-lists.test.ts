@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { writeImageLists } from '../../src/factory/write-image-lists.ts';
-import { digestFor, lockedImage } from '../support/locked-image.ts';
-import { tempFolder } from '../support/temp-folder.ts';
+import { writeImageLists } from '../../../src/mirror/store/write-image-lists.ts';
+import { digestFor, lockedImage } from '../../support/locked-image.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 
 const LOCK = {
   arch: 'x86_64',

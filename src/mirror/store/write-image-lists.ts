@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatImageLists, LIST_FILES } from '../mirror/resolve/lists/image-lists.ts';
-import type { Lock } from '../mirror/resolve/lock.ts';
-import { writeFileDurably } from '../mirror/store/write-file-durably.ts';
+import { formatImageLists, LIST_FILES } from '../resolve/lists/image-lists.ts';
+import type { Lock } from '../resolve/lock.ts';
+import { writeFileDurably } from './write-file-durably.ts';
 
 /**
  * Writes the old list files into `lists/` of a cache, each whole or not at all: a list that ends in the middle
