@@ -6,7 +6,8 @@ const STALLED = 'ETIMEDOUT';
 
 interface Cause {
   readonly words: string;
-  readonly again?: boolean;
+  /** Whether it may pass; a wrong name or port never does, but a registry that has answered may restart. */
+  readonly again?: boolean | 'once it was there';
   readonly suggestion?: string;
 }
 
@@ -14,14 +15,30 @@ const CHECK_NETWORK = 'Check the network and the proxy of this machine, then run
 const TRUST =
   'Give the certificate of the registry’s authority, or --insecure for a registry you trust anyway';
 
+/** What went wrong at a proxy, in words that follow "cannot be reached: ". Holds no credentials. */
+export class ProxyFailure extends Error {
+  readonly code = 'PROXY_FAILED';
+  readonly again: boolean;
+  readonly suggestion: string;
+
+  constructor(message: string, { again, suggestion }: { again: boolean; suggestion: string }) {
+    super(message);
+    this.name = 'ProxyFailure';
+    this.again = again;
+    this.suggestion = suggestion;
+  }
+}
+
 const CAUSES: Readonly<Record<string, Cause>> = {
   ENOTFOUND: {
     words: 'its name was not found',
+    again: 'once it was there',
     suggestion: 'Check the host name and the DNS of this machine',
   },
   EAI_AGAIN: { words: 'the name server gave no answer', again: true, suggestion: CHECK_NETWORK },
   ECONNREFUSED: {
     words: 'the connection was refused',
+    again: 'once it was there',
     suggestion: 'Check host and port, and that the registry runs',
   },
   ECONNRESET: { words: 'the connection was cut', again: true },
@@ -56,9 +73,18 @@ function failureCode(error: unknown): string {
   return code;
 }
 
+/** TLS that broke on the way, not TLS that was refused. */
+const BROKEN_TLS = /BAD_RECORD_MAC|DECRYPTION_FAILED|UNEXPECTED_EOF|ALERT_INTERNAL_ERROR/;
+
+function proxyFailureIn(error: unknown): ProxyFailure | undefined {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) if (at instanceof ProxyFailure) return at;
+  return undefined;
+}
+
 function causeOf(code: string): Cause {
   const known = CAUSES[code];
   if (known !== undefined) return known;
+  if (BROKEN_TLS.test(code)) return { words: `its TLS broke off (${code})`, again: true };
   if (/SIGNED|UNABLE_TO_|CERT_/.test(code))
     return { words: `its TLS certificate is not trusted (${code})`, suggestion: TRUST };
   if (/^(?:ERR_SSL|ERR_TLS|HPE_)/.test(code))
@@ -83,9 +109,14 @@ export function shownUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`;
 }
 
-/** Makes the REGISTRY_UNREACHABLE error for a request that got no answer; transient where a retry may help. */
-export function unreachable(error: unknown, registry: string, url: URL): EdgefabError {
-  const { words, again, suggestion } = causeOf(failureCode(error));
+/**
+ * Makes the REGISTRY_UNREACHABLE error for a request that got no answer; transient where a retry may help.
+ * `wasThere`: the registry has answered before in this run.
+ */
+export function unreachable(error: unknown, registry: string, url: URL, wasThere = false): EdgefabError {
+  const proxy = proxyFailureIn(error);
+  const { words, again, suggestion } =
+    proxy === undefined ? causeOf(failureCode(error)) : { ...proxy, words: proxy.message };
   const via = url.host === registry ? '' : ` (at ${url.host})`;
   const failure = new EdgefabError(`registry ${registry} cannot be reached${via}: ${words}`, {
     code: 'REGISTRY_UNREACHABLE',
@@ -93,10 +124,20 @@ export function unreachable(error: unknown, registry: string, url: URL): Edgefab
     suggestions: suggestion === undefined ? [] : [suggestion],
     cause: bareCause(error),
   });
-  return again === true ? transient(failure) : failure;
+  return again === true || (again === 'once it was there' && wasThere) ? transient(failure) : failure;
 }
 
-/** Makes the error a request is ended with when nothing arrived for the stall time. */
+/** Makes the failure of a proxy that itself cannot be reached; `shown` is its URL without credentials. */
+export function proxyUnreachable(shown: string, error: unknown): ProxyFailure {
+  if (error instanceof ProxyFailure) return error;
+  const { words, again, suggestion } = causeOf(failureCode(error));
+  return new ProxyFailure(`the proxy ${shown} cannot be reached: ${words}`, {
+    again: again === true,
+    suggestion: suggestion ?? 'Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY',
+  });
+}
+
+/** Makes the error a request is ended with when too little arrived in the stall time. */
 export function stalled(stallTimeoutMs: number): Error {
   return Object.assign(new Error(`nothing arrived for ${stallTimeoutMs / 1000} s`), { code: STALLED });
 }
