@@ -2,7 +2,7 @@ import type { ApiFetcherArgs } from '@ts-rest/core';
 import got, { type Method } from 'got';
 import { z } from 'zod';
 import { EdgefabError } from '../errors.ts';
-import { shownUrl, stalled } from './failure.ts';
+import { shownUrl, trickled } from './failure.ts';
 import { followRedirects } from './redirect.ts';
 import { type Transport, USER_AGENT } from './transport.ts';
 
@@ -70,7 +70,7 @@ async function send(transport: Transport, url: URL, request: SmallRequest): Prom
   let watch: NodeJS.Timeout | undefined;
   stream.once('response', () => {
     watch = setInterval(() => {
-      if (size - sizeBefore < LEAST_PROGRESS_BYTES) stream.destroy(stalled(idle));
+      if (size - sizeBefore < LEAST_PROGRESS_BYTES) stream.destroy(trickled(idle, LEAST_PROGRESS_BYTES));
       sizeBefore = size;
     }, idle);
   });

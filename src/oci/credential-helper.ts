@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { EdgefabError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { Credential, HelperEntry } from './authfile.ts';
+import { printable } from './printable.ts';
 
 /** docker-credential-helpers, "Development": the answer to `get`. */
 const answerSchema = z.object({ Username: z.string(), Secret: z.string().min(1) });
@@ -21,26 +22,27 @@ export async function askCredentialHelper(
   { run }: Pick<Host, 'run'>,
 ): Promise<Credential | undefined> {
   const program = `docker-credential-${helper}`;
+  const shown = printable(server, 200);
   const place = { file: from };
-  const byHand = `Try it by hand: echo ${server} | ${program} get`;
+  const byHand = `Try it by hand: echo ${shown} | ${program} get`;
   const { exitCode, stdout } = await run(program, ['get'], { input: `${server}\n` }).catch(
     (cause: unknown) => {
       if (!hasCode(cause, 'TOOL_MISSING')) throw cause;
       throw new EdgefabError(
-        `${from} leaves the credentials for ${server} to the program ${program}, which is not on PATH`,
+        `${from} leaves the credentials for ${shown} to the program ${program}, which is not on PATH`,
         {
           code: 'TOOL_MISSING',
           place,
           suggestions: [
             `Install ${program}`,
-            `Or write the credentials to a file: podman login --authfile FILE ${server}, then use --authfile FILE`,
+            `Or write the credentials to a file: podman login --authfile FILE ${shown}, then use --authfile FILE`,
           ],
         },
       );
     },
   );
   const failed = (how: string): EdgefabError =>
-    new EdgefabError(`${program}, asked for the credentials for ${server} as ${from} says, ${how}`, {
+    new EdgefabError(`${program}, asked for the credentials for ${shown} as ${from} says, ${how}`, {
       code: 'TOOL_FAILED',
       place,
       suggestions: [byHand],

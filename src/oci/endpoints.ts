@@ -23,7 +23,8 @@ export interface Endpoints {
 /** How far a mirror's failure reaches: what it need not be asked again in this run. */
 function reachOf(error: EdgefabError, { reference }: RegistryEndpoint, key: string): string {
   // Tries have been used up by now: a host that is down or busy stays so for the run.
-  if (error.code === 'REGISTRY_UNREACHABLE' || isTransient(error)) return reference.domain;
+  if (error.code === 'REGISTRY_UNREACHABLE' || (error.code === 'REGISTRY_REFUSED' && isTransient(error)))
+    return reference.domain;
   if (error.code === 'REGISTRY_UNAUTHORIZED' || lacksRepository(error)) return repositoryOf(reference);
   return `${repositoryOf(reference)} ${key}`;
 }

@@ -4,6 +4,9 @@ import { transient } from './retry.ts';
 /** The code Node gives a request on which nothing arrived for the stall time (got's and ours). */
 const STALLED = 'ETIMEDOUT';
 
+/** Our code for a body that comes, but so slowly that it would never end. */
+const TRICKLED = 'ETRICKLED';
+
 interface Cause {
   readonly words: string;
   /** Whether it may pass; a wrong name or port never does, but a registry that has answered may restart. */
@@ -49,6 +52,7 @@ const CAUSES: Readonly<Record<string, Cause>> = {
   EHOSTUNREACH: { words: 'there is no route to it', again: true, suggestion: CHECK_NETWORK },
   ENETUNREACH: { words: 'there is no route to it', again: true, suggestion: CHECK_NETWORK },
   [STALLED]: { words: 'nothing arrived for too long', again: true, suggestion: CHECK_NETWORK },
+  [TRICKLED]: { words: 'its answer came too slowly to ever end', again: true, suggestion: CHECK_NETWORK },
   CERT_HAS_EXPIRED: {
     words: 'its TLS certificate has expired',
     suggestion: 'Check the clock of this machine, then the registry’s certificate',
@@ -64,17 +68,29 @@ const CAUSES: Readonly<Record<string, Cause>> = {
   EPROTO: { words: 'it does not speak TLS on this port', suggestion: 'Use --insecure if it is plain http' },
 };
 
+/**
+ * What OpenSSL found wrong where the bytes were damaged or the other side gave up, by its reason numbers
+ * (sslerr.h). Node has only EPROTO for them, with OpenSSL's own code in the text.
+ */
+const BROKEN_TLS_REASONS: ReadonlySet<number> = new Set([281, 294, 1020, 1080]);
+
+function brokenTls({ message }: Error): boolean {
+  const packed = /:error:0A([0-9A-F]{6}):/.exec(message)?.[1];
+  return packed !== undefined && BROKEN_TLS_REASONS.has(Number.parseInt(packed, 16));
+}
+
 /** Gives the system code of a failed request, looking through what a client wrapped around it. */
 function failureCode(error: unknown): string {
   let code = '';
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && typeof at.code === 'string') code = at.code;
+    if ('code' in at && typeof at.code === 'string')
+      code = at.code === 'EPROTO' && brokenTls(at) ? 'ERR_SSL_BROKEN' : at.code;
   }
   return code;
 }
 
 /** TLS that broke on the way, not TLS that was refused. */
-const BROKEN_TLS = /BAD_RECORD_MAC|DECRYPTION_FAILED|UNEXPECTED_EOF|ALERT_INTERNAL_ERROR/;
+const BROKEN_TLS = /^ERR_SSL_BROKEN|BAD_RECORD_MAC|DECRYPTION_FAILED|UNEXPECTED_EOF|ALERT_INTERNAL_ERROR/;
 
 function proxyFailureIn(error: unknown): ProxyFailure | undefined {
   for (let at: unknown = error; at instanceof Error; at = at.cause) if (at instanceof ProxyFailure) return at;
@@ -95,6 +111,7 @@ function causeOf(code: string): Cause {
 /** Tells whether an https request failed in a way that a plain http server makes it fail. */
 export function speaksNoTls(error: unknown): boolean {
   const code = failureCode(error);
+  if (BROKEN_TLS.test(code)) return false;
   return code === 'EPROTO' || code.startsWith('ERR_SSL') || code === 'ECONNREFUSED' || code === 'ECONNRESET';
 }
 
@@ -137,7 +154,13 @@ export function proxyUnreachable(shown: string, error: unknown): ProxyFailure {
   });
 }
 
-/** Makes the error a request is ended with when too little arrived in the stall time. */
+/** Makes the error a request is ended with when less than `leastBytes` arrived in the stall time. */
+export function trickled(stallTimeoutMs: number, leastBytes: number): Error {
+  const message = `less than ${leastBytes} bytes arrived in ${stallTimeoutMs / 1000} s`;
+  return Object.assign(new Error(message), { code: TRICKLED });
+}
+
+/** Makes the error a request is ended with when nothing arrived for the stall time. */
 export function stalled(stallTimeoutMs: number): Error {
   return Object.assign(new Error(`nothing arrived for ${stallTimeoutMs / 1000} s`), { code: STALLED });
 }

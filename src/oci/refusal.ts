@@ -146,7 +146,11 @@ export function refused(
     {
       code: 'REGISTRY_REFUSED',
       place,
-      suggestions: limited ? ['The registry limits requests: wait, or use fewer at once (--parallel)'] : [],
+      suggestions: limited
+        ? ['The registry limits requests: wait, or use fewer at once (--parallel)']
+        : status === 407
+          ? ['A proxy wants other credentials: put USER:PASSWORD@ into the URL in HTTP_PROXY']
+          : [],
     },
   );
   return limited || TRANSIENT_STATUS.has(status)

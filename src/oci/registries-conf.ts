@@ -84,7 +84,7 @@ function cleanPlace(text: string, field: string, where: string): string {
   const place = text.replace(/\/+$/, '');
   const fault = (what: string) => faultOf(where)(`${field} "${printable(text, 200)}" ${what}`, field);
   if (place.includes('://')) throw fault('is a URL, want HOST[:PORT][/PATH]');
-  if (/[\s@]/.test(place) || place.startsWith('/')) throw fault('is not HOST[:PORT][/PATH]');
+  if (/\s/.test(place) || place.startsWith('/')) throw fault('is not HOST[:PORT][/PATH]');
   return place;
 }
 
