@@ -58,7 +58,7 @@ export function lacksRepository(error: EdgefabError): boolean {
 }
 
 /** The error codes of an answer's document, lower-case without separators; none when it is no such document. */
-export function errorCodes(body: Uint8Array): string[] {
+function errorCodes(body: Uint8Array): string[] {
   try {
     const { errors, code, error } = JSON.parse(Buffer.from(body).toString('utf8')) as Record<string, unknown>;
     const list = Array.isArray(errors) ? errors : [];
