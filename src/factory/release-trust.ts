@@ -9,6 +9,7 @@ import {
 } from '../mirror/resolve/signature/signature-store.ts';
 import { loadKeyring } from '../mirror/resolve/signature/verify-openpgp.ts';
 import { verifyReleaseSignature } from '../mirror/resolve/signature/verify-release.ts';
+import { parseProxySettings } from '../oci/proxy-settings.ts';
 
 export interface TrustOptions {
   /** Public keys that vouch for releases, armoured or binary. */
@@ -27,7 +28,7 @@ export interface TrustOptions {
  */
 export function releaseTrust(
   options: TrustOptions,
-  host: Pick<Host, 'now'>,
+  host: Pick<Host, 'now' | 'env'>,
 ): NonNullable<ImageSetOptions['trustRelease']> {
   const { keyring, stores, skip, signal, onTrust } = options;
   return async ({ image, digest, pinned }) => {
@@ -54,6 +55,7 @@ export function releaseTrust(
     }
     const fetcher = gotFetcher({
       maxBytes: MAX_SIGNATURE_BYTES,
+      proxies: parseProxySettings(host),
       ...(signal === undefined ? {} : { signal }),
     });
     const opened = (stores.length === 0 ? SIGNATURE_STORE_URLS : stores).map((store) =>

@@ -7,8 +7,8 @@ import { unreachable } from './failure.ts';
 import type { ImageReference } from './reference.ts';
 import { refused } from './refusal.ts';
 import { withRetries } from './retry.ts';
-import { openSessions } from './session.ts';
-import type { Transport } from './transport.ts';
+import { openSessions, type Session } from './session.ts';
+import type { Transports } from './transport.ts';
 
 /** What any carrier answers, as far as access and refusals need it. */
 export interface Answer<T> {
@@ -25,16 +25,22 @@ export interface Answer<T> {
 /** One thing to ask of a registry. `missing` is the code for a 404. */
 export interface Question<T> {
   readonly reference: ImageReference;
+  /** Unverified TLS, and plain http where TLS is not spoken. */
+  readonly insecure: boolean;
   readonly what: string;
   readonly missing: ErrorCode;
   readonly accepts: readonly number[];
   readonly signal: AbortSignal | undefined;
-  send(baseUrl: string, authorization: string | undefined, signal: AbortSignal): Promise<Answer<T>>;
+  send(session: Session, authorization: string | undefined, signal: AbortSignal): Promise<Answer<T>>;
+  /** Looks at an accepted answer; a transient error it throws has the question asked again. */
+  check?(answer: Answer<T>): Promise<void>;
 }
+
+/** Asks a question until its answer is one it accepts, or an error that stays. */
+export type Ask = <T>(question: Question<T>) => Promise<Answer<T>>;
 
 export interface AskerOptions {
   readonly source: CredentialSource;
-  readonly insecure: boolean;
   readonly retryTimes: number;
   /** Ends everything under way. */
   readonly lifetime: AbortSignal;
@@ -55,44 +61,50 @@ function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
  * what may go away, and refusals in words. The function it gives resolves with an accepted status only.
  */
 export function openAsker(
-  transport: Transport,
-  { source, insecure, retryTimes, lifetime }: AskerOptions,
+  transports: Transports,
+  { source, retryTimes, lifetime }: AskerOptions,
   host: Pick<Host, 'now' | 'sleep'>,
-): <T>(question: Question<T>) => Promise<Answer<T>> {
-  const connect = openSessions(transport, insecure, lifetime, host);
-  const authorizer = openAuthorizer(transport, lifetime, host);
+): Ask {
+  const connect = openSessions(transports, lifetime, host);
+  const authorizer = openAuthorizer(lifetime, host);
 
   async function attempt<T>(question: Question<T>, signal: AbortSignal): Promise<Answer<T>> {
-    const { reference } = question;
-    const { baseUrl, challenges } = await within(connect(reference.domain), signal);
+    const { reference, insecure } = question;
+    const session = await within(connect(reference.domain, insecure), signal);
+    const { baseUrl, challenges, transport } = session;
     const credential = await source.find(reference);
-    const access = { reference, credential, source, baseUrl };
+    const wanted = { reference, credential, source, baseUrl, transport };
     const send = async (authorization: string | undefined): Promise<Answer<T>> => {
       try {
-        return await question.send(baseUrl, authorization, signal);
+        return await question.send(session, authorization, signal);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         if (error instanceof EdgefabError) throw error;
-        throw unreachable(error, reference.domain, new URL(baseUrl));
+        throw unreachable(error, reference.domain, new URL(baseUrl), true);
       }
     };
-    let authorization = await within(authorizer.authorization({ ...access, challenges }), signal);
-    let answer = await send(authorization);
-    if (answer.status === 401 && answer.sameOrigin) {
+    let access = await within(authorizer.authorization({ ...wanted, challenges }), signal);
+    let answer = await send(access.header);
+    // A token another stream has renewed may already be old; one asked for just now is the last word.
+    for (let renewals = 0; renewals < 2 && answer.status === 401 && answer.sameOrigin; renewals += 1) {
       const now = parseChallenges(answer.header('www-authenticate') ?? '');
-      const renewal = authorizer.authorization({ ...access, challenges: now, stale: authorization });
+      const renewal = authorizer.authorization({ ...wanted, challenges: now, stale: access.header });
       const renewed = await within(renewal, signal);
-      if (renewed !== undefined && renewed !== authorization) {
-        await answer.beginning();
-        authorization = renewed;
-        answer = await send(authorization);
-      }
+      if (renewed.header === undefined || renewed.header === access.header) break;
+      await answer.beginning();
+      access = renewed;
+      answer = await send(access.header);
+      if (renewed.fresh) break;
     }
-    if (question.accepts.includes(answer.status)) return answer;
+    if (question.accepts.includes(answer.status)) {
+      await question.check?.(answer);
+      return answer;
+    }
     const { status, url, sameOrigin } = answer;
     const body = await answer.beginning();
     const refusal = { status, url, body, retryAfter: answer.header('retry-after') };
-    throw refused(refusal, { ...question, credential, source, authorization }, sameOrigin, host);
+    const asked = { ...question, credential, source, authorization: access.header };
+    throw refused(refusal, asked, sameOrigin, host);
   }
 
   return (question) => {

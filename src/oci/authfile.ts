@@ -7,15 +7,23 @@ export type Credential =
   | { readonly username: string; readonly password: string; readonly from?: string }
   | { readonly identityToken: string; readonly from?: string };
 
-/** One authentication file, read: `find` throws MODE_UNSUPPORTED when only a credential helper would know. */
-export interface Authfile {
-  find(reference: ImageReference): Credential | undefined;
+/** A program that keeps the credentials: docker-credential-NAME, to be asked for `server`. */
+export interface HelperEntry {
+  readonly helper: string;
+  readonly server: string;
+  readonly from: string;
 }
 
-interface Entries {
-  readonly credentials: ReadonlyMap<string, Credential>;
-  readonly helpers: ReadonlyMap<string, string>;
+/** One authentication file, read. */
+export interface Authfile {
+  find(reference: ImageReference): Credential | HelperEntry | undefined;
 }
+
+/** By canonical key: what `credHelpers` says, then what `auths` says. */
+type Entries = ReadonlyMap<string, Credential | HelperEntry>;
+
+/** What may stand after docker-credential- : a program of that name on PATH, nothing else. */
+const HELPER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 function parseObject(value: unknown, field: string, where: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
@@ -91,24 +99,29 @@ function parseEntries(text: string, where: string, needAuths: boolean): Entries 
   }
   const body = parseObject(json, 'the file', where);
   if (needAuths && body.auths === undefined) throw invalid(where, 'auths', 'is missing');
-  const credentials = new Map<string, Credential>();
-  const helpers = new Map<string, string>();
-  // `credsStore` keeps the secret of every entry that stands empty in auths.
-  const store = typeof body.credsStore === 'string' && body.credsStore !== '' ? body.credsStore : undefined;
+  const entries = new Map<string, Credential | HelperEntry>();
+  const helperOf = (value: unknown, server: string, field: string): HelperEntry | undefined => {
+    if (value === undefined || value === '') return undefined;
+    if (typeof value !== 'string') throw invalid(where, field, 'is not a text');
+    if (!HELPER_NAME.test(value))
+      throw invalid(where, field, 'does not name a docker-credential-NAME program');
+    return { helper: value, server, from: where };
+  };
   for (const [key, value] of Object.entries(parseObject(body.auths ?? {}, 'auths', where))) {
-    const credential = parseEntry(value, `auths["${printable(key, 100)}"]`, where);
+    // `credsStore` keeps the secret of every entry that stands empty in auths.
+    const entry =
+      parseEntry(value, `auths["${printable(key, 100)}"]`, where) ??
+      helperOf(body.credsStore, key, 'credsStore');
     const canonical = canonicalKey(key);
     // An exact key wins over an old URL form of the same host.
-    if (credential !== undefined) {
-      if (canonical === key || !credentials.has(canonical)) credentials.set(canonical, credential);
-    } else if (store !== undefined) helpers.set(canonical, store);
+    if (entry !== undefined && (canonical === key || !entries.has(canonical))) entries.set(canonical, entry);
   }
+  // Where a helper is named for a registry, what auths has for it is not used (containers-auth.json(5)).
   for (const [key, value] of Object.entries(parseObject(body.credHelpers ?? {}, 'credHelpers', where))) {
-    if (typeof value !== 'string')
-      throw invalid(where, `credHelpers["${printable(key, 100)}"]`, 'is not a text');
-    if (value !== '') helpers.set(canonicalKey(key), value);
+    const entry = helperOf(value, key, `credHelpers["${printable(key, 100)}"]`);
+    if (entry !== undefined) entries.set(canonicalKey(key), entry);
   }
-  return { credentials, helpers };
+  return entries;
 }
 
 /** `quay.io/a/b`, `quay.io/a`, `quay.io`: the keys that may hold a repository's entry, longest first. */
@@ -124,24 +137,12 @@ function keysOf(reference: ImageReference): string[] {
  * when there is no `auths` at all.
  */
 export function parseAuthfile(text: string, where: string, needAuths = false): Authfile {
-  const { credentials, helpers } = parseEntries(text, where, needAuths);
+  const entries = parseEntries(text, where, needAuths);
   return {
     find: (reference) => {
       for (const key of keysOf(reference)) {
-        const credential = credentials.get(key);
-        if (credential !== undefined) return credential;
-        const helper = helpers.get(key);
-        if (helper === undefined) continue;
-        throw new EdgefabError(
-          `${where} leaves the credentials for ${key} to the helper docker-credential-${printable(helper, 50)}; credential helpers are not supported yet`,
-          {
-            code: 'MODE_UNSUPPORTED',
-            place: { file: where },
-            suggestions: [
-              `Write them to a file: podman login --authfile FILE ${key}, then use --authfile FILE`,
-            ],
-          },
-        );
+        const entry = entries.get(key);
+        if (entry !== undefined) return entry;
       }
       return undefined;
     },

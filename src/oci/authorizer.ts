@@ -12,15 +12,22 @@ import type { Transport } from './transport.ts';
 
 /** What a proof of access is wanted for. `baseUrl` is the registry's origin. */
 interface AccessRequest extends Omit<Asked, 'authorization' | 'what' | 'missing'> {
+  readonly transport: Transport;
   readonly baseUrl: string;
   readonly challenges: readonly Challenge[];
   /** An Authorization the registry no longer takes. */
   readonly stale?: string | undefined;
 }
 
+/** `header` is undefined when nothing can or need be sent; `fresh` when it was asked for just now. */
+interface Access {
+  readonly header: string | undefined;
+  readonly fresh: boolean;
+}
+
 export interface Authorizer {
-  /** Gives the Authorization header for a request; undefined when nothing can or need be sent. */
-  authorization(request: AccessRequest): Promise<string | undefined>;
+  /** Gives the Authorization header for a request. */
+  authorization(request: AccessRequest): Promise<Access>;
 }
 
 interface Token {
@@ -61,7 +68,6 @@ function realmOf(challenge: Challenge, request: AccessRequest): URL {
 }
 
 async function askToken(
-  transport: Transport,
   challenge: Challenge,
   scope: string,
   request: AccessRequest,
@@ -69,7 +75,7 @@ async function askToken(
   host: Pick<Host, 'now'>,
 ): Promise<Token> {
   const realm = realmOf(challenge, request);
-  const { credential } = request;
+  const { credential, transport } = request;
   const service = challenge.parameters.get('service');
   const authorization = credential !== undefined && 'username' in credential ? basic(credential) : undefined;
   const client = initClient(tokenContract, {
@@ -95,7 +101,8 @@ async function askToken(
       : client.get({ query: { scope, ...(service === undefined ? {} : { service }) } });
   const answer = await asking.catch((error: unknown) => {
     if (error instanceof EdgefabError || signal.aborted) throw error;
-    throw unreachable(error, request.reference.domain, realm);
+    // The registry has answered, so its token server is no slip of the pen.
+    throw unreachable(error, request.reference.domain, realm, true);
   });
   if (answer.status === 200) {
     const { token, lifetimeMs } = answer.body;
@@ -116,14 +123,10 @@ async function askToken(
  * Opens the keeper of tokens: one per realm, scope and repository, asked for once however many streams want
  * it, kept until shortly before it expires. Tokens stay inside; errors never show one.
  */
-export function openAuthorizer(
-  transport: Transport,
-  signal: AbortSignal,
-  host: Pick<Host, 'now'>,
-): Authorizer {
+export function openAuthorizer(signal: AbortSignal, host: Pick<Host, 'now'>): Authorizer {
   const tokens = new Map<string, Promise<Token>>();
 
-  async function bearer(challenge: Challenge, request: AccessRequest): Promise<string> {
+  async function bearer(challenge: Challenge, request: AccessRequest): Promise<Access> {
     const said = challenge.parameters.get('scope') ?? '';
     const scope = PULL_SCOPE.test(said) ? said : `repository:${request.reference.path}:pull`;
     const service = challenge.parameters.get('service') ?? '';
@@ -134,14 +137,14 @@ export function openAuthorizer(
     const held = tokens.get(key);
     const token = await held;
     const fresh = token !== undefined && host.now().getTime() < token.expiresMs - MARGIN_MS;
-    if (fresh && token.header !== request.stale) return token.header;
+    if (fresh && token.header !== request.stale) return { header: token.header, fresh: false };
     // Another stream may have begun asking while this one looked.
     const begun = tokens.get(key);
-    if (begun !== undefined && begun !== held) return (await begun).header;
-    const asking = askToken(transport, challenge, scope, request, signal, host);
+    if (begun !== undefined && begun !== held) return { header: (await begun).header, fresh: true };
+    const asking = askToken(challenge, scope, request, signal, host);
     tokens.set(key, asking);
     asking.catch(() => tokens.get(key) === asking && tokens.delete(key));
-    return (await asking).header;
+    return { header: (await asking).header, fresh: true };
   }
 
   return {
@@ -149,9 +152,11 @@ export function openAuthorizer(
       const { challenges, credential } = request;
       const wanted = challenges.find(({ scheme }) => scheme === 'bearer');
       if (wanted !== undefined) return bearer(wanted, request);
-      if (challenges.some(({ scheme }) => scheme === 'basic'))
-        return credential !== undefined && 'username' in credential ? basic(credential) : undefined;
-      if (challenges.length === 0) return undefined;
+      if (challenges.some(({ scheme }) => scheme === 'basic')) {
+        const known = credential !== undefined && 'username' in credential;
+        return { header: known ? basic(credential) : undefined, fresh: false };
+      }
+      if (challenges.length === 0) return { header: undefined, fresh: false };
       const schemes = [...new Set(challenges.map(({ scheme }) => scheme))].join(', ');
       const asked = { ...request, authorization: undefined, what: '', missing: 'REGISTRY_REFUSED' } as const;
       throw unauthorized(

@@ -2,7 +2,7 @@ import type { ApiFetcherArgs } from '@ts-rest/core';
 import got, { type Method } from 'got';
 import { z } from 'zod';
 import { EdgefabError } from '../errors.ts';
-import { shownUrl } from './failure.ts';
+import { shownUrl, trickled } from './failure.ts';
 import { followRedirects } from './redirect.ts';
 import { type Transport, USER_AGENT } from './transport.ts';
 
@@ -37,6 +37,9 @@ function headersOf(raw: Readonly<Record<string, string | string[] | undefined>>)
   return headers;
 }
 
+/** A body that brings less than this in a stall time counts as stalled: one byte a minute never ends. */
+const LEAST_PROGRESS_BYTES = 16 * 1024;
+
 /** Sends one request with got; reads at most `maxBytes` of the body. Throws got's errors as they are. */
 async function send(transport: Transport, url: URL, request: SmallRequest): Promise<SmallAnswer> {
   const idle = transport.stallTimeoutMs;
@@ -63,6 +66,14 @@ async function send(transport: Transport, url: URL, request: SmallRequest): Prom
   signal?.addEventListener('abort', stop);
   const chunks: Uint8Array[] = [];
   let size = 0;
+  let sizeBefore = 0;
+  let watch: NodeJS.Timeout | undefined;
+  stream.once('response', () => {
+    watch = setInterval(() => {
+      if (size - sizeBefore < LEAST_PROGRESS_BYTES) stream.destroy(trickled(idle, LEAST_PROGRESS_BYTES));
+      sizeBefore = size;
+    }, idle);
+  });
   try {
     for await (const chunk of stream) {
       size += chunk.length;
@@ -71,6 +82,7 @@ async function send(transport: Transport, url: URL, request: SmallRequest): Prom
       chunks.push(chunk);
     }
   } finally {
+    clearInterval(watch);
     signal?.removeEventListener('abort', stop);
   }
   const { response } = stream;

@@ -18,6 +18,13 @@ export const distributionContract = c.router({
     query: z.object({ n: z.number().int(), last: z.string().optional() }),
     responses: { 200: z.object({ tags: z.array(z.string()).nullish() }) },
   },
+  // The next page's address is the server's to choose: its query goes out as it came.
+  referrers: {
+    method: 'GET',
+    path: '/v2/:name/referrers/:digest',
+    query: z.record(z.string()),
+    responses: { 200: z.object({ manifests: z.array(z.unknown()) }) },
+  },
 });
 
 // distribution, spec/auth/token.md: `token` or `access_token`, with the same meaning; 60 s where no time is said.

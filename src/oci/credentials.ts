@@ -1,8 +1,9 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EdgefabError, hasCode } from '../errors.ts';
+import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { type Authfile, type Credential, parseAuthfile } from './authfile.ts';
+import { type Authfile, type Credential, type HelperEntry, parseAuthfile } from './authfile.ts';
+import { askCredentialHelper } from './credential-helper.ts';
+import { readConfigFile } from './read-config-file.ts';
 import type { ImageReference } from './reference.ts';
 
 export type { Credential } from './authfile.ts';
@@ -16,36 +17,33 @@ export interface CredentialSource {
 /** A real one has a few kilobytes. */
 const MAX_AUTHFILE_BYTES = 1024 * 1024;
 
-async function readBounded(path: string): Promise<string | undefined> {
-  try {
-    await using file = await open(path, 'r');
-    const buffer = Buffer.alloc(MAX_AUTHFILE_BYTES + 1);
-    let size = 0;
-    while (size < buffer.length) {
-      const { bytesRead } = await file.read(buffer, size, buffer.length - size);
-      if (bytesRead === 0) return buffer.toString('utf8', 0, size);
-      size += bytesRead;
-    }
-  } catch (cause) {
-    if (hasCode(cause, 'ENOENT') || hasCode(cause, 'ENOTDIR')) return undefined;
-    throw new EdgefabError(`the authentication file ${path} cannot be read`, {
-      code: 'FILE_UNREADABLE',
-      place: { file: path },
-      cause,
-    });
-  }
-  throw new EdgefabError(`${path}: the file is larger than ${MAX_AUTHFILE_BYTES} bytes`, {
-    code: 'AUTHFILE_INVALID',
-    place: { file: path },
+const readAuthfile = (path: string): Promise<string | undefined> =>
+  readConfigFile(path, {
+    maxBytes: MAX_AUTHFILE_BYTES,
+    tooLarge: 'AUTHFILE_INVALID',
+    what: 'the authentication file',
   });
-}
 
-function sourceOf(files: readonly Authfile[], looked: readonly string[]): CredentialSource {
+function sourceOf(
+  files: readonly Authfile[],
+  looked: readonly string[],
+  host: Pick<Host, 'run'>,
+): CredentialSource {
+  // A helper may ask its user, so each is asked once, however many images want it.
+  const answers = new Map<string, Promise<Credential | undefined>>();
+  const askOnce = (entry: HelperEntry): Promise<Credential | undefined> => {
+    const key = `${entry.helper} ${entry.server}`;
+    const asking = answers.get(key) ?? askCredentialHelper(entry, host);
+    answers.set(key, asking);
+    asking.catch(() => answers.delete(key));
+    return asking;
+  };
   return {
     looked,
     find: async (reference) => {
       for (const file of files) {
-        const credential = file.find(reference);
+        const found = file.find(reference);
+        const credential = found !== undefined && 'helper' in found ? await askOnce(found) : found;
         if (credential !== undefined) return credential;
       }
       return undefined;
@@ -54,8 +52,8 @@ function sourceOf(files: readonly Authfile[], looked: readonly string[]): Creden
 }
 
 /** Reads a pull secret (the text itself); `where` names it in errors. Throws AUTHFILE_INVALID. */
-export function parsePullSecret(text: string, where: string): CredentialSource {
-  return sourceOf([parseAuthfile(text, where, true)], [where]);
+export function parsePullSecret(text: string, where: string, host: Pick<Host, 'run'>): CredentialSource {
+  return sourceOf([parseAuthfile(text, where, true)], [where], host);
 }
 
 /** Lists where credentials are looked for when no file is named, first found first asked (containers-auth.json(5)). */
@@ -71,16 +69,16 @@ export function usualAuthfiles(host: Pick<Host, 'env' | 'homeDir'>): string[] {
 /**
  * Finds the authentication files as containers-auth.json(5) orders them: one that is named (`authfile`, else
  * REGISTRY_AUTH_FILE) must exist and is the only one; otherwise podman's for the session, podman's for the
- * user, docker's. Throws FILE_UNREADABLE and AUTHFILE_INVALID.
+ * user, docker's. Throws FILE_UNREADABLE and AUTHFILE_INVALID; its `find` what a credential helper throws.
  */
 export async function loadCredentials(
   options: { readonly authfile?: string },
-  host: Pick<Host, 'env' | 'homeDir'>,
+  host: Pick<Host, 'env' | 'homeDir' | 'run'>,
 ): Promise<CredentialSource> {
   const named = options.authfile ?? (host.env.REGISTRY_AUTH_FILE || undefined);
   if (named !== undefined) {
-    const text = await readBounded(named);
-    if (text !== undefined) return sourceOf([parseAuthfile(text, named)], [named]);
+    const text = await readAuthfile(named);
+    if (text !== undefined) return sourceOf([parseAuthfile(text, named)], [named], host);
     const asked = options.authfile === undefined ? 'REGISTRY_AUTH_FILE' : '--authfile';
     throw new EdgefabError(`the authentication file ${named}, named by ${asked}, does not exist`, {
       code: 'FILE_UNREADABLE',
@@ -88,10 +86,10 @@ export async function loadCredentials(
     });
   }
   const paths = usualAuthfiles(host);
-  const texts = await Promise.all(paths.map(readBounded));
+  const texts = await Promise.all(paths.map(readAuthfile));
   const files = paths.flatMap((path, at) => {
     const text = texts[at];
     return text === undefined ? [] : [parseAuthfile(text, path)];
   });
-  return sourceOf(files, paths);
+  return sourceOf(files, paths, host);
 }

@@ -50,6 +50,38 @@ export function refusalText(body: Uint8Array, asked: Pick<Asked, 'credential' | 
   return shown === '' ? '' : `: ${shown}`;
 }
 
+const repositoriesUnknown = new WeakSet<EdgefabError>();
+
+/** Tells whether an error means that the registry has nothing of the whole repository. */
+export function lacksRepository(error: EdgefabError): boolean {
+  return repositoriesUnknown.has(error);
+}
+
+/** The error codes of an answer's document, lower-case without separators; none when it is no such document. */
+function errorCodes(body: Uint8Array): string[] {
+  try {
+    const { errors, code, error } = JSON.parse(Buffer.from(body).toString('utf8')) as Record<string, unknown>;
+    const list = Array.isArray(errors) ? errors : [];
+    const codes = [...list.map((item: unknown) => (item as { code?: unknown } | null)?.code), code, error];
+    return codes.flatMap((text) =>
+      typeof text === 'string' ? [text.toLowerCase().replaceAll(/[_\s-]/g, '')] : [],
+    );
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Tells whether an answer limits our rate. Registries and what stands before them say so in more shapes than
+ * 429: the TOOMANYREQUESTS code or its words under another status.
+ */
+export function limitsRate(status: number, body: Uint8Array): boolean {
+  if (status === 429) return true;
+  if (errorCodes(body).includes('toomanyrequests')) return true;
+  const beginning = Buffer.from(body.subarray(0, 200)).toString('latin1');
+  return /^\s*(?:toomanyrequests\b|(?:429:?\s+)?too many requests\b)/i.test(beginning);
+}
+
 /** Says whether and from where credentials were sent, and what to do about it. */
 function accessAdvice({ credential, source, reference }: Asked): {
   words: string;
@@ -95,24 +127,33 @@ export function refused(
   const { status, url } = refusal;
   const { domain } = asked.reference;
   const text = refusalText(refusal.body, asked);
+  const limited = limitsRate(status, refusal.body);
   // A content server's 403 means a link that ran out, not credentials.
-  if ((status === 401 || status === 403) && sameOrigin) return unauthorized(asked, `HTTP ${status}${text}`);
+  if ((status === 401 || status === 403) && sameOrigin && !limited)
+    return unauthorized(asked, `HTTP ${status}${text}`);
   const via = sameOrigin ? '' : ` (redirected to ${url.host})`;
   const place = { image: repositoryOf(asked.reference), url: shownUrl(url) };
-  if (status === 404)
-    return new EdgefabError(`registry ${domain}${via} does not have ${asked.what}${text}`, {
+  if (status === 404 && !limited) {
+    const missing = new EdgefabError(`registry ${domain}${via} does not have ${asked.what}${text}`, {
       code: asked.missing,
       place,
     });
+    if (errorCodes(refusal.body).includes('nameunknown')) repositoriesUnknown.add(missing);
+    return missing;
+  }
   const failure = new EdgefabError(
     `registry ${domain}${via} answered HTTP ${status} for ${asked.what}${text}`,
     {
       code: 'REGISTRY_REFUSED',
       place,
-      suggestions: status === 429 ? ['The registry limits requests: wait, or use fewer at once'] : [],
+      suggestions: limited
+        ? ['The registry limits requests: wait, or use fewer at once (--parallel)']
+        : status === 407
+          ? ['A proxy wants other credentials: put USER:PASSWORD@ into the URL in HTTP_PROXY']
+          : [],
     },
   );
-  return TRANSIENT_STATUS.has(status)
+  return limited || TRANSIENT_STATUS.has(status)
     ? transient(failure, parseRetryAfter(refusal.retryAfter, host.now()))
     : failure;
 }

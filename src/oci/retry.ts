@@ -16,6 +16,11 @@ export function transient(error: EdgefabError, retryAfterMs = 0): EdgefabError {
   return error;
 }
 
+/** Tells whether an error is one that may go away. */
+export function isTransient(error: EdgefabError): boolean {
+  return transientWaits.has(error);
+}
+
 /** Reads Retry-After, seconds or a date (RFC 9110 §10.2.3), as milliseconds from now; 0 when unreadable. */
 export function parseRetryAfter(value: string | undefined, now: Date): number {
   const text = value?.trim() ?? '';

@@ -5,22 +5,18 @@ import { type Carried, carry } from './carrier.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { distributionContract } from './contract.ts';
 import { speaksNoTls, unreachable } from './failure.ts';
-import { refusalText } from './refusal.ts';
+import { limitsRate, refusalText } from './refusal.ts';
 import { parseRetryAfter, transient } from './retry.ts';
-import type { Transport } from './transport.ts';
+import { apiHost, type Transport, type Transports } from './transport.ts';
 
-/** A registry that answered: its origin and how it wants to be asked. */
+/** A registry that answered: its connections, its origin and how it wants to be asked. */
 export interface Session {
+  readonly transport: Transport;
   readonly baseUrl: string;
   readonly challenges: readonly Challenge[];
 }
 
 const MAX_PING_BYTES = 64 * 1024;
-
-/** Docker Hub answers its API on another host than its name. */
-function apiHost(domain: string): string {
-  return domain === 'docker.io' ? 'registry-1.docker.io' : domain;
-}
 
 async function ping(transport: Transport, baseUrl: string, signal: AbortSignal): Promise<Carried> {
   let carried: Carried | undefined;
@@ -37,16 +33,19 @@ async function ping(transport: Transport, baseUrl: string, signal: AbortSignal):
 }
 
 function sessionOf(
+  transport: Transport,
   baseUrl: string,
   domain: string,
   { status, headers, body, sameOrigin }: Carried,
   now: Date,
 ): Session {
-  if (status === 401 && sameOrigin)
-    return { baseUrl, challenges: parseChallenges(headers.get('www-authenticate') ?? '') };
+  const bytes = body instanceof Uint8Array ? body : new Uint8Array();
+  const limited = limitsRate(status, bytes);
+  if (status === 401 && sameOrigin && !limited)
+    return { transport, baseUrl, challenges: parseChallenges(headers.get('www-authenticate') ?? '') };
   // Other answers say nothing about this registry's images; the request that follows will.
-  if (status !== 429 && status < 500) return { baseUrl, challenges: [] };
-  const text = refusalText(body instanceof Uint8Array ? body : new Uint8Array(), {
+  if (!limited && status < 500) return { transport, baseUrl, challenges: [] };
+  const text = refusalText(bytes, {
     credential: undefined,
     authorization: undefined,
   });
@@ -61,41 +60,45 @@ function sessionOf(
 
 /**
  * Opens the keeper of sessions: each registry is asked `/v2/` once (distribution-spec, "Determining Support").
- * With `insecure` plain http is tried where https is not spoken. Throws REGISTRY_UNREACHABLE, REGISTRY_REFUSED.
+ * An insecure one is asked by plain http where https is not spoken. Throws REGISTRY_UNREACHABLE,
+ * REGISTRY_REFUSED and what reading the registry's certificates throws.
  */
 export function openSessions(
-  transport: Transport,
-  insecure: boolean,
+  transports: Transports,
   signal: AbortSignal,
   host: Pick<Host, 'now'>,
-): (domain: string) => Promise<Session> {
+): (domain: string, insecure: boolean) => Promise<Session> {
   const sessions = new Map<string, Promise<Session>>();
 
-  async function connect(domain: string): Promise<Session> {
+  async function connect(domain: string, insecure: boolean): Promise<Session> {
+    const transport = await transports.open(domain, insecure);
+    const attempt = async (baseUrl: string): Promise<Session> =>
+      sessionOf(transport, baseUrl, domain, await ping(transport, baseUrl, signal), host.now());
     const failed = (error: unknown, baseUrl: string): unknown =>
       error instanceof EdgefabError || signal.aborted
         ? error
         : unreachable(error, domain, new URL(`${baseUrl}/v2/`));
     const secure = `https://${apiHost(domain)}`;
     try {
-      return sessionOf(secure, domain, await ping(transport, secure, signal), host.now());
+      return await attempt(secure);
     } catch (error) {
       if (!insecure || !speaksNoTls(error)) throw failed(error, secure);
     }
     const plain = `http://${apiHost(domain)}`;
     try {
-      return sessionOf(plain, domain, await ping(transport, plain, signal), host.now());
+      return await attempt(plain);
     } catch (error) {
       throw failed(error, plain);
     }
   }
 
-  return (domain) => {
-    const known = sessions.get(domain);
+  return (domain, insecure) => {
+    const key = `${domain} ${insecure}`;
+    const known = sessions.get(key);
     if (known !== undefined) return known;
-    const connecting = connect(domain);
-    sessions.set(domain, connecting);
-    connecting.catch(() => sessions.get(domain) === connecting && sessions.delete(domain));
+    const connecting = connect(domain, insecure);
+    sessions.set(key, connecting);
+    connecting.catch(() => sessions.get(key) === connecting && sessions.delete(key));
     return connecting;
   };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { realHost } from '../../src/host/real-host.ts';
 import { loadCredentials, parsePullSecret } from '../../src/oci/credentials.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 
@@ -10,7 +11,9 @@ const auth = (username: string, password = 'secret'): { auth: string } => ({
   auth: Buffer.from(`${username}:${password}`).toString('base64'),
 });
 const userFor = async (auths: object, image: string): Promise<string | undefined> => {
-  const found = await parsePullSecret(JSON.stringify({ auths }), 'pull-secret').find(parseReference(image));
+  const found = await parsePullSecret(JSON.stringify({ auths }), 'pull-secret', realHost).find(
+    parseReference(image),
+  );
   return found !== undefined && 'username' in found ? found.username : undefined;
 };
 
@@ -72,7 +75,7 @@ describe('the forms of an entry', () => {
     ],
     ['an extra field', { ...auth('user'), email: 'a@b.c' }, { username: 'user', password: 'secret' }],
   ])('%s', async (_, entry, want) => {
-    const source = parsePullSecret(JSON.stringify({ auths: { 'quay.io': entry } }), 'where.json');
+    const source = parsePullSecret(JSON.stringify({ auths: { 'quay.io': entry } }), 'where.json', realHost);
     expect(await source.find(parseReference('quay.io/a'))).toEqual({ ...want, from: 'where.json' });
   });
 });
@@ -101,7 +104,7 @@ describe('refused, naming file and field, showing no secret', () => {
   ])('%s', (_, text, field) => {
     const error = (() => {
       try {
-        return parsePullSecret(text, '/etc/pull.json');
+        return parsePullSecret(text, '/etc/pull.json', realHost);
       } catch (caught) {
         return caught;
       }
@@ -111,29 +114,6 @@ describe('refused, naming file and field, showing no secret', () => {
     const shown = inspect(error, { depth: Number.POSITIVE_INFINITY, showHidden: true });
     expect(shown).not.toContain('hunter2');
     expect(shown).not.toContain(encoded);
-  });
-});
-
-describe('credential helpers', () => {
-  const source = parsePullSecret(
-    JSON.stringify({
-      auths: { 'registry.example.com': {}, 'quay.io/mine': auth('mine') },
-      credsStore: 'desktop',
-      credHelpers: { 'quay.io': 'secretservice' },
-    }),
-    'config.json',
-  );
-  test.each([
-    ['quay.io/org/app', 'docker-credential-secretservice'],
-    ['registry.example.com/app', 'docker-credential-desktop'],
-  ])('%s says that helpers are not supported yet', async (image, helper) => {
-    await expect(source.find(parseReference(image))).rejects.toMatchObject({
-      code: 'MODE_UNSUPPORTED',
-      message: expect.stringMatching(new RegExp(`${helper}.*not supported yet`)),
-    });
-  });
-  test.each(['ghcr.io/org/app', 'quay.io/mine/app'])('%s needs none', async (image) => {
-    await expect(source.find(parseReference(image))).resolves.not.toBe(null);
   });
 });
 
@@ -156,7 +136,7 @@ describe('loadCredentials', () => {
     ['home/.config/containers/auth.json', 'config'],
     ['home/.docker/config.json', 'docker'],
   ] as const;
-  const host = (env: Record<string, string> = {}) => ({ homeDir: join(folder, 'home'), env });
+  const host = (env: Record<string, string> = {}) => ({ ...realHost, homeDir: join(folder, 'home'), env });
 
   test('looks in the places of containers-auth.json(5), in order', async () => {
     const env = { XDG_RUNTIME_DIR: join(folder, 'run') };

@@ -67,7 +67,7 @@ export function lockOptions(
   return {
     parallel: flags.parallel,
     signal,
-    graph: graphSource(flags.graph, signal),
+    graph: graphSource(flags.graph, signal, realHost),
     trustRelease: releaseTrust(
       {
         ...(keyring === undefined ? {} : { keyring }),

@@ -88,7 +88,7 @@ export async function runDemo(
     const { lock } = await resolveLock(request, false, client, {
       parallel: 4,
       signal,
-      graph: graphSource(undefined, signal),
+      graph: graphSource(undefined, signal, host),
     });
     await writeLock(request.lockPath, lock);
 
