@@ -61,6 +61,7 @@ const ERROR_KINDS = {
   FILTER_BREAKS_INSTALL: 'refused',
   SIGNATURE_MISSING: 'refused',
   DISK_FULL: 'incomplete',
+  DISK_FAILED: 'incomplete',
   PULL_INCOMPLETE: 'incomplete',
   BLOB_MISSING: 'incomplete',
   BLOB_TRUNCATED: 'incomplete',

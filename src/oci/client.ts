@@ -12,6 +12,7 @@ import { type Digest, digestOf, isDigest } from './digest.ts';
 import { shownUrl } from './failure.ts';
 import { ACCEPTED_MANIFESTS, MAX_MANIFEST_BYTES } from './manifest.ts';
 import { formatReference, type ImageReference, isTag, repositoryOf } from './reference.ts';
+import type { OnRetry } from './retry.ts';
 import { openTransport, type Transport } from './transport.ts';
 
 export interface RegistryClientOptions {
@@ -40,6 +41,8 @@ export interface BlobBody {
 
 interface Cancellable {
   readonly signal?: AbortSignal;
+  /** Told when opening is tried again. */
+  readonly onRetry?: OnRetry;
 }
 
 export interface RegistryClient {
@@ -154,7 +157,7 @@ export function createRegistryClient(
   const ask = openAsker(transport, { source, insecure, retryTimes, lifetime: lifetime.signal }, host);
 
   return {
-    getManifest: async (reference, { signal } = {}) => {
+    getManifest: async (reference, { signal, onRetry } = {}) => {
       const what = `the manifest of ${formatReference(reference)}`;
       const params = { name: reference.path, reference: reference.digest ?? reference.tag ?? 'latest' };
       const headers = { accept: ACCEPTED_MANIFESTS.join(', ') };
@@ -167,6 +170,7 @@ export function createRegistryClient(
         missing: 'MANIFEST_UNKNOWN',
         accepts: [200],
         signal,
+        onRetry,
         send,
       });
       const bytes = await answer.beginning();
@@ -184,10 +188,10 @@ export function createRegistryClient(
       return { bytes, mediaType: mediaType.trim(), digest };
     },
 
-    openBlob: async (repository, digest, { offset = 0, signal } = {}) => {
+    openBlob: async (repository, digest, { offset = 0, signal, onRetry } = {}) => {
       const what = `blob ${digest} of ${repositoryOf(repository)}`;
       const path = `/v2/${repository.path}/blobs/${digest}`;
-      const request = { reference: repository, what, missing: 'BLOB_UNKNOWN', signal } as const;
+      const request = { reference: repository, what, missing: 'BLOB_UNKNOWN', signal, onRetry } as const;
       const from = (at: number, accepts: number[]): Promise<Answer<BlobAnswer>> =>
         ask({ ...request, accepts, send: viaBlobRequest(transport, path, at) });
       let answer = await from(offset, offset > 0 ? [200, 206, 416] : [200, 206]);

@@ -25,12 +25,21 @@ export function parseRetryAfter(value: string | undefined, now: Date): number {
 }
 
 /** Half to all of the wait, so that streams which failed together do not come back together. */
-function jittered(waitMs: number, seed: string): number {
+export function jittered(waitMs: number, seed: string): number {
   const fraction = createHash('sha256').update(seed).digest().readUInt32BE() / 2 ** 32;
   return Math.round(waitMs * (0.5 + fraction / 2));
 }
 
+/** Told before each wait: what failed, and for how long nothing is asked. */
+export type OnRetry = (error: EdgefabError, waitMs: number) => void;
+
+/** Tells whether an error is one that was, or should be, tried again. */
+export function isTransient(error: unknown): boolean {
+  return error instanceof EdgefabError && transientWaits.has(error);
+}
+
 export interface RetryOptions {
+  readonly onRetry?: OnRetry | undefined;
   readonly retryTimes: number;
   /** What is attempted: it spreads the waits of different requests. */
   readonly what: string;
@@ -43,7 +52,7 @@ export interface RetryOptions {
  */
 export async function withRetries<T>(
   attempt: () => Promise<T>,
-  { retryTimes, what, signal }: RetryOptions,
+  { retryTimes, what, signal, onRetry }: RetryOptions,
   host: Pick<Host, 'now' | 'sleep'>,
 ): Promise<T> {
   for (let failures = 0; ; failures += 1) {
@@ -53,8 +62,10 @@ export async function withRetries<T>(
       const askedMs = error instanceof EdgefabError ? transientWaits.get(error) : undefined;
       if (askedMs === undefined || failures >= retryTimes || signal?.aborted === true) throw error;
       const ownMs = Math.min(FIRST_WAIT_MS * 2 ** failures, LONGEST_WAIT_MS);
-      const waitMs = jittered(ownMs, `${what} ${failures} ${host.now().getTime()}`);
-      await host.sleep(Math.max(waitMs, Math.min(askedMs, LONGEST_ASKED_WAIT_MS)), signal);
+      const spreadMs = jittered(ownMs, `${what} ${failures} ${host.now().getTime()}`);
+      const waitMs = Math.max(spreadMs, Math.min(askedMs, LONGEST_ASKED_WAIT_MS));
+      onRetry?.(error as EdgefabError, waitMs);
+      await host.sleep(waitMs, signal);
     }
   }
 }
