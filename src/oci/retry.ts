@@ -30,8 +30,8 @@ export function jittered(waitMs: number, seed: string): number {
   return Math.round(waitMs * (0.5 + fraction / 2));
 }
 
-/** Told before each wait: what failed, and for how long nothing is asked. */
-export type OnRetry = (error: EdgefabError, waitMs: number) => void;
+/** Told before each wait: what failed, how long the wait is, and how long the server asked for (0: it did not). */
+export type OnRetry = (error: EdgefabError, waitMs: number, askedMs: number) => void;
 
 /** Tells whether an error is one that was, or should be, tried again. */
 export function isTransient(error: unknown): boolean {
@@ -63,8 +63,9 @@ export async function withRetries<T>(
       if (askedMs === undefined || failures >= retryTimes || signal?.aborted === true) throw error;
       const ownMs = Math.min(FIRST_WAIT_MS * 2 ** failures, LONGEST_WAIT_MS);
       const spreadMs = jittered(ownMs, `${what} ${failures} ${host.now().getTime()}`);
-      const waitMs = Math.max(spreadMs, Math.min(askedMs, LONGEST_ASKED_WAIT_MS));
-      onRetry?.(error as EdgefabError, waitMs);
+      const obeyedMs = Math.min(askedMs, LONGEST_ASKED_WAIT_MS);
+      const waitMs = Math.max(spreadMs, obeyedMs);
+      onRetry?.(error as EdgefabError, waitMs, obeyedMs);
       await host.sleep(waitMs, signal);
     }
   }

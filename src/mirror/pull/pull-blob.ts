@@ -11,11 +11,22 @@ const LONGEST_PAUSE_MS = 30_000;
 /** So many new bytes are progress: a line that breaks every minute still gets there, and is not given up. */
 const PROGRESS_BYTES = 64 * 1024;
 
+/**
+ * Told of each failure after which something is tried again. `push`: the registry or the line gave way, and
+ * asked for so many milliseconds without requests.
+ */
+export type RetryHandler = (error: EdgefabError, waitMs: number, push?: { readonly askedMs: number }) => void;
+
+/** Makes of a retry handler what a client takes: what a registry refused for now is a push. */
+export function clientRetries(onRetry: RetryHandler): OnRetry {
+  return (error, waitMs, askedMs) =>
+    onRetry(error, waitMs, hasCode(error, 'REGISTRY_REFUSED') ? { askedMs } : undefined);
+}
+
 export interface BlobOptions extends Pick<PullOptions, 'retryTimes' | 'rateLimit' | 'now' | 'sleep'> {
   readonly signal: AbortSignal;
   readonly onBytes: NonNullable<PullOptions['onBytes']>;
-  /** Told of each failure after which the blob is tried again. `pushedBack`: the registry or the line gave way. */
-  readonly onRetry: (error: EdgefabError, waitMs: number, pushedBack: boolean) => void;
+  readonly onRetry: RetryHandler;
   /** After how many bytes the partial is flushed. */
   readonly syncBytes: () => number;
   readonly wakes: WakeWatch;
@@ -80,8 +91,8 @@ async function attempts(
     const repository = repositories[at % repositories.length];
     if (repository === undefined) throw new RangeError(`blob ${blob.digest} belongs to no image`);
     const startedMs = now().getTime();
-    const retry = async (error: unknown, waitMs: number, pushedBack: boolean): Promise<void> => {
-      options.onRetry(error as EdgefabError, waitMs, pushedBack);
+    const retry = async (error: unknown, waitMs: number): Promise<void> => {
+      options.onRetry(error as EdgefabError, waitMs, waitMs > 0 ? { askedMs: 0 } : undefined);
       if (waitMs > 0) await options.sleep(waitMs, signal);
     };
     let had = target.offset;
@@ -103,24 +114,24 @@ async function attempts(
           if (wrong > 1) throw error;
           furthest = 0;
           at += 1;
-          await retry(error, 0, false);
+          await retry(error, 0);
           break;
         case 'elsewhere':
           refusals += 1;
           if (refusals >= repositories.length) throw error;
           at += 1;
-          await retry(error, 0, false);
+          await retry(error, 0);
           break;
         case 'go on': {
           if (options.wakes.stoodStillSince(startedMs)) {
-            await retry(error, 0, false);
+            await retry(error, 0);
             break;
           }
           fruitless = target.offset >= furthest + PROGRESS_BYTES ? 0 : fruitless + 1;
           furthest = Math.max(furthest, target.offset);
           if (fruitless > retryTimes) throw error;
           const ownMs = Math.min(FIRST_PAUSE_MS * 2 ** fruitless, LONGEST_PAUSE_MS);
-          await retry(error, jittered(ownMs, `${blob.digest} ${fruitless} ${startedMs}`), true);
+          await retry(error, jittered(ownMs, `${blob.digest} ${fruitless} ${startedMs}`));
           break;
         }
       }
@@ -136,8 +147,7 @@ async function copyBody(
   options: BlobOptions,
 ): Promise<void> {
   const { signal, rateLimit, onBytes } = options;
-  const onRetry: OnRetry = (error, waitMs) =>
-    options.onRetry(error, waitMs, hasCode(error, 'REGISTRY_REFUSED'));
+  const onRetry = clientRetries(options.onRetry);
   const body = await source.openBlob(repository, blob.digest, { offset: target.offset, signal, onRetry });
   try {
     // A server may ignore Range and send everything: then what is there is not continued but replaced.

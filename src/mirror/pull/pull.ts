@@ -8,7 +8,7 @@ import { type ByHost, runByHost } from './by-host.ts';
 import { createHostWidth, type HostWidth } from './host-width.ts';
 import { countImages, imageName, manifestsOf } from './image-count.ts';
 import { measureLineRate } from './line-rate.ts';
-import { pullBlob } from './pull-blob.ts';
+import { clientRetries, pullBlob, type RetryHandler } from './pull-blob.ts';
 import type { BlobSink, BlobSource, PullOptions } from './pull-parts.ts';
 import type { PullFailure, PullResult } from './pull-result.ts';
 import { watchWakes } from './wake-watch.ts';
@@ -84,6 +84,7 @@ export async function pull(
     if (hasCode(error, 'DISK_FULL') || hasCode(error, 'DISK_FAILED')) stop.abort();
     if (!hasCode(error, 'REGISTRY_UNREACHABLE') && !isTransient(error)) return;
     const host = hostOf(task);
+    if ((lost.get(host)?.inARow ?? 0) >= LOST_AFTER) return;
     lost.set(host, { inARow: (lost.get(host)?.inARow ?? 0) + 1, error });
   };
   const run = async (
@@ -98,9 +99,9 @@ export async function pull(
         return;
       }
       const worked = (bytes: number): void => width.worked(bytes, isBusy());
-      const onRetry: RetryHandler = (error, waitMs, pushedBack) => {
+      const onRetry: RetryHandler = (error, waitMs, push) => {
         total.retries += 1;
-        if (pushedBack) width.pushedBack(hasCode(error, 'REGISTRY_REFUSED') ? waitMs : 0);
+        if (push !== undefined) width.pushedBack(push.askedMs);
         const [image] = task.images;
         const name = image === undefined ? '' : imageName(image);
         onEvent({ kind: 'retry', what: task.what, image: name, reason: error.message, waitMs });
@@ -124,7 +125,7 @@ export async function pull(
       const reference = atDigest(parseReference(image.source), digest);
       const fetched = await source.getManifest(reference, {
         signal,
-        onRetry: (error, waitMs) => onRetry(error, waitMs, hasCode(error, 'REGISTRY_REFUSED')),
+        onRetry: clientRetries(onRetry),
       });
       await sink.writeManifest(digest, fetched.bytes);
     });
@@ -182,8 +183,6 @@ export async function pull(
     failures,
   };
 }
-
-type RetryHandler = (error: EdgefabError, waitMs: number, pushedBack: boolean) => void;
 
 function notTried(host: string, cause: Error): EdgefabError {
   return new EdgefabError(`not tried, as ${host} was lost in this run: ${cause.message}`, {
