@@ -211,7 +211,7 @@ describe.skipIf(!ready)(`a pull through a bad line from a docker-registry${skipp
         .filter((path) => path.includes('/blobs/'))
         .map((path) => path.replace(/.*\//, ''));
       expect(blobs).toHaveLength(new Set(blobs).size);
-      expect(blobs[0]).toBe(world.largest);
+      if (parallel === 1) expect(blobs[0]).toBe(world.largest);
       expect(proxy.mostAtOnce).toBeLessThanOrEqual(parallel);
       expect(proxy.sentBytes).toBeLessThan(world.uniqueBytes * 1.005);
     }
