@@ -39,6 +39,8 @@ export interface FaultProxy {
   readonly sentBytes: number;
   /** Blob bodies under way at once, at most. */
   readonly mostAtOnce: number;
+  /** Cuts every connection there is. */
+  cutAll(): void;
 }
 
 export type FaultRule = (
@@ -155,6 +157,7 @@ export async function startFaultProxy(upstream: string, rule: FaultRule): Promis
   return {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
+    cutAll: () => server.closeAllConnections(),
     get sentBytes() {
       return sentBytes;
     },

@@ -104,6 +104,11 @@ async function attempts(
     } catch (error) {
       if (signal.aborted) throw error;
       had = Math.max(had, target.offset);
+      const isLine = hasCode(error, 'BLOB_TRUNCATED') || hasCode(error, 'REGISTRY_UNREACHABLE');
+      if (isLine && options.wakes.stoodStillSince(startedMs)) {
+        await retry(error, 0);
+        continue;
+      }
       switch (remedyFor(error)) {
         case 'give up':
           throw error;
@@ -123,10 +128,6 @@ async function attempts(
           await retry(error, 0);
           break;
         case 'go on': {
-          if (options.wakes.stoodStillSince(startedMs)) {
-            await retry(error, 0);
-            break;
-          }
           fruitless = target.offset >= furthest + PROGRESS_BYTES ? 0 : fruitless + 1;
           furthest = Math.max(furthest, target.offset);
           if (fruitless > retryTimes) throw error;

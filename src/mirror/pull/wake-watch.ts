@@ -9,7 +9,7 @@ export interface WakeWatch {
 
 const BEAT_MS = 1000;
 /** A busy event loop is late by less than this. */
-const LATE_MS = 5000;
+const LATE_MS = 2500;
 
 /** Starts a heartbeat; a gap in it is a time in which sockets died without anybody's fault. */
 export function watchWakes({ now }: Pick<Host, 'now'>): WakeWatch {
