@@ -56,6 +56,8 @@ test.each([
     const held = (): number =>
       partials().reduce((sum, name) => sum + statSync(join(cache, 'tmp', name)).size, 0);
     await until(() => held() >= 1024 * 1024);
+    // The rest is on its way from the socket to the next step.
+    await delay(500);
     child.kill(signal);
     const [code] = (await once(child, 'exit')) as [number | null];
     expect(code).toBe(status);
