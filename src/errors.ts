@@ -65,6 +65,7 @@ const ERROR_KINDS = {
   SIGNATURE_MISSING: 'refused',
   REGISTRY_BLOCKED: 'refused',
   DISK_FULL: 'incomplete',
+  DISK_FAILED: 'incomplete',
   PULL_INCOMPLETE: 'incomplete',
   DELTA_INCOMPLETE: 'incomplete',
   BLOB_MISSING: 'incomplete',

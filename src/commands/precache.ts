@@ -6,10 +6,13 @@ import { factoryRequest, imageSetRequest } from '../factory/mirror-request.ts';
 import { precache } from '../factory/precache.ts';
 import { resolveLock } from '../factory/resolve-lock.ts';
 import { realHost } from '../host/real-host.ts';
+import { createRateLimit } from '../mirror/pull/rate-limit.ts';
+import { rateAt } from '../mirror/pull/rate-windows.ts';
 import { EdgefabCommand } from './terminal/edgefab-command.ts';
-import { formatBytes, formatSeconds } from './terminal/format-amount.ts';
+import { parseRateFlags, rateFlags } from './terminal/rate-flags.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderPlan } from './terminal/render-plan.ts';
+import { renderResult } from './terminal/render-result.ts';
 import { lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 type PrecacheFlags = Interfaces.InferredFlags<typeof Precache.flags>;
@@ -33,6 +36,21 @@ export default class Precache extends EdgefabCommand {
   static override flags = {
     ...registryFlags,
     ...resolveFlags,
+    ...rateFlags,
+    parallel: Flags.integer({
+      description: 'the most transfers at once; fewer where a registry pushes back or more bring no more',
+      default: 16,
+      min: 1,
+      max: 32,
+      helpGroup: 'REGISTRY',
+    }),
+    'retry-times': Flags.integer({
+      description: 'how often to try again what may pass and brought nothing',
+      default: 10,
+      min: 0,
+      max: 100,
+      helpGroup: 'REGISTRY',
+    }),
     factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
     folder: Flags.string({ char: 'f', description: 'the cache to fill (where its disk is mounted)' }),
     device: Flags.string({
@@ -54,9 +72,19 @@ export default class Precache extends EdgefabCommand {
 
   async #fill(imageset: string | undefined, flags: PrecacheFlags): Promise<unknown> {
     const request = await this.#request(imageset, flags);
-    const client = await openRegistry(flags, request.authfile);
     const progress = this.createProgress();
+    const windows = parseRateFlags(flags);
+    const rateLimit =
+      windows === undefined
+        ? undefined
+        : createRateLimit(
+            (now) => rateAt(windows, now),
+            realHost,
+            () => progress.tell({ kind: 'pause' }),
+          );
+    const client = await openRegistry(flags, request.authfile);
     const startedMs = Date.now();
+    const seconds = (): number => (Date.now() - startedMs) / 1000;
     try {
       const { lock, state, warnings } = await resolveLock(
         request,
@@ -74,31 +102,36 @@ export default class Precache extends EdgefabCommand {
           parallel: flags.parallel,
           retryTimes: flags['retry-times'],
           signal: this.signal,
+          ...(rateLimit === undefined ? {} : { rateLimit }),
           onPlan: (plan) => {
             for (const line of renderPlan(plan)) this.say('info', line);
             progress.start('fetching', plan.uniqueBytes);
           },
           onBytes: (bytes, from) => progress.advance(bytes, from),
-          onBlob: (done, total) => progress.step(done, total),
+          onEvent: (event) => progress.tell(event),
+          onResult: (result, plan) => {
+            progress.end();
+            // What is missing is an error, and stdout is for what is whole.
+            const say = (line: string): void =>
+              result.failures.length === 0 ? this.print(line) : this.say('info', line);
+            for (const line of renderResult(result, plan, seconds())) say(line);
+          },
         },
         realHost,
       ).finally(() => progress.end());
       const { plan, result, cache } = outcome;
-      const seconds = (Date.now() - startedMs) / 1000;
       this.print(`cache             ${request.folder}, complete, id ${cache.cacheId}`);
       this.print(`lock              ${cache.lock}`);
-      this.print(`images            ${plan.images}`);
-      this.print(`fetched           ${formatBytes(result.fetchedBytes)} in ${formatSeconds(seconds)}`);
-      this.print(`already held      ${formatBytes(result.heldBytes)}`);
-      this.print(`duplicates saved  ${formatBytes(plan.duplicateBytes)}`);
+      const { fetchedBytes, heldBytes, retries } = result;
       return {
         kind: 'Precache',
         folder: request.folder,
         cache,
         plan,
-        fetchedBytes: result.fetchedBytes,
-        heldBytes: result.heldBytes,
-        seconds,
+        fetchedBytes,
+        heldBytes,
+        retries,
+        seconds: seconds(),
       };
     } finally {
       client.close();

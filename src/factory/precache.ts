@@ -1,24 +1,34 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { assertHoldsCache } from '../disk/assert-holds-cache.ts';
 import { assertSpace } from '../disk/folder-space.ts';
 import { sectorBytes } from '../disk/sector-size.ts';
 import type { Host } from '../host/host.ts';
 import { type PullPlan, planPull, uniqueBlobs } from '../mirror/plan/plan.ts';
-import { type PullResult, pull, pullError } from '../mirror/pull/pull.ts';
+import { manifestsOf } from '../mirror/pull/image-count.ts';
+import { pull } from '../mirror/pull/pull.ts';
 import type { BlobSource, PullOptions } from '../mirror/pull/pull-parts.ts';
-import type { Lock } from '../mirror/resolve/lock.ts';
-import type { CacheFile } from '../mirror/store/cache-file.ts';
+import { type PullResult, pullError } from '../mirror/pull/pull-result.ts';
+import { type Lock, lockId } from '../mirror/resolve/lock.ts';
+import { type CacheFile, loadCacheFile } from '../mirror/store/cache-file.ts';
 import { holdCache } from '../mirror/store/hold-cache.ts';
 import { partialBytes } from '../mirror/store/partial-bytes.ts';
-import { openStore } from '../mirror/store/store.ts';
+import { openStore, type Store } from '../mirror/store/store.ts';
+import { storePaths } from '../mirror/store/store-paths.ts';
 import { EDGEFAB_VERSION } from './version.ts';
 import { writeLock } from './write-lock.ts';
 
-export interface PrecacheOptions extends Omit<PullOptions, 'sleep'> {
+const WRITER = `edgefab/${EDGEFAB_VERSION}`;
+
+export interface PrecacheOptions extends Omit<PullOptions, 'sleep' | 'now'> {
   /** Told once, before the first byte is fetched. */
   readonly onPlan?: (plan: PullPlan) => void;
+  /** Writes manifests, views and index again even where nothing seems to be missing. */
+  readonly redo?: boolean;
   /** Where a lock that was just resolved is kept; it may be in the cache, so nobody else may be writing. */
   readonly keepLockAt?: string;
+  /** Told when all that could be fetched is there, before a run that lacks something throws. */
+  readonly onResult?: (result: PullResult, plan: PullPlan) => void;
 }
 
 export interface PrecacheOutcome {
@@ -28,8 +38,9 @@ export interface PrecacheOutcome {
 }
 
 /**
- * Fills a cache with everything a lock names, while no other run writes to it. Space is checked before the first byte; the cache says `incomplete`
- * from the first byte to the last flush. Throws what the worst failure was when anything is missing.
+ * Fills a cache with everything a lock names, while no other run writes to it. Space is checked before the first
+ * byte; the cache says `incomplete` from the first byte to the last flush. A cache that is complete for this very
+ * lock is left as it is, after a look at the sizes. Throws what the worst failure was when anything is missing.
  */
 export async function precache(
   lock: Lock,
@@ -51,17 +62,42 @@ export async function precacheHeld(
   folder: string,
   source: BlobSource,
   options: PrecacheOptions,
-  host: Pick<Host, 'sleep'>,
+  host: Pick<Host, 'now' | 'sleep'>,
 ): Promise<PrecacheOutcome> {
-  const writer = `edgefab/${EDGEFAB_VERSION}`;
-  const store = await openStore(folder, { writer, sectorBytes: await sectorBytes(folder) });
+  const store = await openStore(folder, { writer: WRITER, sectorBytes: await sectorBytes(folder) });
   const held = await store.heldBlobs(uniqueBlobs(lock.images));
   const plan = planPull(lock.images, held);
+  const kept = options.redo === true ? undefined : await completeCache(lock, store, plan);
+  if (kept !== undefined) {
+    const result = nothingToDo(plan);
+    options.onPlan?.(plan);
+    options.onBytes?.(plan.heldBytes, 'held');
+    options.onResult?.(result, plan);
+    return { plan, result, cache: kept };
+  }
   // What partials of an earlier run hold is written already, and is not free any more.
   await assertSpace(folder, plan.spaceBytes - (await partialBytes(folder, lock, held)));
   options.onPlan?.(plan);
   await store.begin(lock);
-  const result = await pull(lock.images, source, store, { ...options, sleep: host.sleep });
+  const result = await pull(lock.images, source, store, { ...options, now: host.now, sleep: host.sleep });
+  options.onResult?.(result, plan);
   if (result.failures.length > 0) throw pullError(result, lock.images.length);
   return { plan, result, cache: await store.complete(lock) };
+}
+
+/** The cache file of a cache that needs nothing; undefined when there is something to do. */
+async function completeCache(lock: Lock, store: Store, plan: PullPlan): Promise<CacheFile | undefined> {
+  if (plan.fetchBytes > 0) return undefined;
+  const cache = await loadCacheFile(store.root);
+  if (cache?.state !== 'complete' || cache.lock !== lockId(lock)) return undefined;
+  // Another version may write other views.
+  if (cache.writer !== WRITER) return undefined;
+  const manifests = [...new Set(lock.images.flatMap(manifestsOf))];
+  const there = await Promise.all(manifests.map((digest) => store.readManifest(digest)));
+  const views = lock.images.map(({ source, digest }) => storePaths.dirView(store.root, source, digest));
+  return there.includes(undefined) || !views.every((view) => existsSync(view)) ? undefined : cache;
+}
+
+function nothingToDo({ heldBytes, images }: PullPlan): PullResult {
+  return { fetchedBytes: 0, heldBytes, fetchedBlobs: 0, completeImages: images, retries: 0, failures: [] };
 }

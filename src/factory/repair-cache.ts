@@ -20,5 +20,5 @@ export async function repairCache(
   await using _held = await holdCache(folder, 'cache verify --repair', host);
   await discardDamage(folder, faults);
   const { lock } = await loadCache(folder);
-  return await precacheHeld(lock, folder, source, options, host);
+  return await precacheHeld(lock, folder, source, { ...options, redo: true }, host);
 }

@@ -6,7 +6,7 @@ import type { CredentialSource } from './credentials.ts';
 import { unreachable } from './failure.ts';
 import type { ImageReference } from './reference.ts';
 import { refused } from './refusal.ts';
-import { withRetries } from './retry.ts';
+import { type OnRetry, withRetries } from './retry.ts';
 import { openSessions, type Session } from './session.ts';
 import type { Transports } from './transport.ts';
 
@@ -31,6 +31,7 @@ export interface Question<T> {
   readonly missing: ErrorCode;
   readonly accepts: readonly number[];
   readonly signal: AbortSignal | undefined;
+  readonly onRetry?: OnRetry | undefined;
   send(session: Session, authorization: string | undefined, signal: AbortSignal): Promise<Answer<T>>;
   /** Looks at an accepted answer; a transient error it throws has the question asked again. */
   check?(answer: Answer<T>): Promise<void>;
@@ -108,8 +109,8 @@ export function openAsker(
   }
 
   return (question) => {
-    const { what, signal: own } = question;
+    const { what, signal: own, onRetry } = question;
     const signal = own === undefined ? lifetime : AbortSignal.any([own, lifetime]);
-    return withRetries(() => attempt(question, signal), { retryTimes, what, signal }, host);
+    return withRetries(() => attempt(question, signal), { retryTimes, what, signal, onRetry }, host);
   };
 }

@@ -3,8 +3,11 @@ import { Readable } from 'node:stream';
 import { EdgefabError } from '../errors.ts';
 import { bareCause, stalled } from './failure.ts';
 
-/** Enough for the network to go on while a disk syncs; 16 streams of it are 4 MiB. */
-const BUFFER_BYTES = 256 * 1024;
+/**
+ * Chunks of up to 64 KiB: enough for the network to go on while a disk syncs. Counted as objects, as a stream of
+ * bytes would copy all that waits into one buffer at each read.
+ */
+const BUFFERED_CHUNKS = 4;
 
 export interface BlobStreamOptions {
   /** Names the blob and its registry in errors. */
@@ -37,7 +40,8 @@ export function openBlobStream(response: IncomingMessage, options: BlobStreamOpt
   };
 
   const stream = new Readable({
-    highWaterMark: BUFFER_BYTES,
+    objectMode: true,
+    highWaterMark: BUFFERED_CHUNKS,
     read: () => {
       timer ??= setTimeout(() => fail(stalled(stallTimeoutMs)), stallTimeoutMs);
       response.resume();

@@ -10,6 +10,7 @@ import type { ProxySettings } from './proxy-settings.ts';
 import type { ImageReference } from './reference.ts';
 import type { RegistryEndpoint, RegistryEntry } from './registries-conf.ts';
 import { NO_CERTIFICATES, type RegistryCertificates } from './registry-certificates.ts';
+import type { OnRetry } from './retry.ts';
 import { openTransports } from './transport.ts';
 
 export type { FetchedManifest } from './fetch-manifest.ts';
@@ -33,6 +34,8 @@ export interface RegistryClientOptions {
 
 interface Cancellable {
   readonly signal?: AbortSignal;
+  /** Told when opening is tried again. */
+  readonly onRetry?: OnRetry;
 }
 
 export interface RegistryClient {
@@ -87,19 +90,19 @@ export function createRegistryClient(
   }
 
   return {
-    getManifest: (reference, { signal } = {}) => {
+    getManifest: (reference, { signal, onRetry } = {}) => {
       const byDigest = reference.digest !== undefined;
       const key = `manifest ${reference.digest ?? reference.tag ?? 'latest'}`;
       return anywhere({ reference, byDigest, key, signal }, (endpoint) =>
-        fetchManifestAt(ask, endpoint, signal),
+        fetchManifestAt(ask, endpoint, { signal, onRetry }),
       );
     },
 
-    openBlob: (repository, digest, { offset = 0, signal } = {}) => {
+    openBlob: (repository, digest, { offset = 0, signal, onRetry } = {}) => {
       // A blob is named by its digest whatever its image was asked by.
       const wanted = { reference: repository, byDigest: true, key: `blob ${digest}`, signal };
       return anywhere(wanted, async (endpoint) => {
-        const opening = { offset, stallTimeoutMs, signal, lifetime: lifetime.signal };
+        const opening = { offset, stallTimeoutMs, signal, onRetry, lifetime: lifetime.signal };
         const body = await openBlobAt(ask, endpoint, digest, opening);
         return { ...body, distrust: () => endpoints.distrust(endpoint, wanted.key) };
       });

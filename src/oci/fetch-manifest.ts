@@ -4,7 +4,7 @@ import { type Digest, digestOf, isDigest } from './digest.ts';
 import { ACCEPTED_MANIFESTS, MAX_MANIFEST_BYTES } from './manifest.ts';
 import { formatReference } from './reference.ts';
 import type { RegistryEndpoint } from './registries-conf.ts';
-import { transient } from './retry.ts';
+import { type OnRetry, transient } from './retry.ts';
 import { viaContract } from './via-contract.ts';
 
 export interface FetchedManifest {
@@ -17,7 +17,7 @@ export interface FetchedManifest {
 export async function fetchManifestAt(
   ask: Ask,
   { reference, insecure }: RegistryEndpoint,
-  signal: AbortSignal | undefined,
+  { signal, onRetry }: { readonly signal: AbortSignal | undefined; readonly onRetry: OnRetry | undefined },
 ): Promise<FetchedManifest> {
   const what = `the manifest of ${formatReference(reference)}`;
   const params = { name: reference.path, reference: reference.digest ?? reference.tag ?? 'latest' };
@@ -29,6 +29,7 @@ export async function fetchManifestAt(
     missing: 'MANIFEST_UNKNOWN',
     accepts: [200],
     signal,
+    onRetry,
     send: viaContract(MAX_MANIFEST_BYTES, (client) => client.manifest({ params, headers })),
     check: async ({ beginning, header }) => {
       const bytes = await beginning();

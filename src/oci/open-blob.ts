@@ -7,6 +7,7 @@ import type { Digest } from './digest.ts';
 import { shownUrl } from './failure.ts';
 import { repositoryOf } from './reference.ts';
 import type { RegistryEndpoint } from './registries-conf.ts';
+import type { OnRetry } from './retry.ts';
 
 /** `status` 206: the body starts at the offset asked for; 200: it starts at 0, whatever was asked. */
 export interface BlobBody {
@@ -22,6 +23,7 @@ export interface BlobOpening {
   readonly offset: number;
   readonly stallTimeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly onRetry: OnRetry | undefined;
   /** Ends bodies as well as requests. */
   readonly lifetime: AbortSignal;
 }
@@ -70,7 +72,7 @@ export async function openBlobAt(
   ask: Ask,
   { reference, insecure }: RegistryEndpoint,
   digest: Digest,
-  { offset, stallTimeoutMs, signal, lifetime }: BlobOpening,
+  { offset, stallTimeoutMs, signal, onRetry, lifetime }: BlobOpening,
 ): Promise<BlobBody> {
   const what = `blob ${digest} of ${repositoryOf(reference)}`;
   const path = `/v2/${reference.path}/blobs/${digest}`;
@@ -81,6 +83,7 @@ export async function openBlobAt(
       what,
       missing: 'BLOB_UNKNOWN',
       signal,
+      onRetry,
       accepts,
       send: viaBlobRequest(path, at),
     });

@@ -17,8 +17,8 @@ export function transient(error: EdgefabError, retryAfterMs = 0): EdgefabError {
 }
 
 /** Tells whether an error is one that may go away. */
-export function isTransient(error: EdgefabError): boolean {
-  return transientWaits.has(error);
+export function isTransient(error: unknown): boolean {
+  return error instanceof EdgefabError && transientWaits.has(error);
 }
 
 /** Reads Retry-After, seconds or a date (RFC 9110 §10.2.3), as milliseconds from now; 0 when unreadable. */
@@ -30,12 +30,16 @@ export function parseRetryAfter(value: string | undefined, now: Date): number {
 }
 
 /** Half to all of the wait, so that streams which failed together do not come back together. */
-function jittered(waitMs: number, seed: string): number {
+export function jittered(waitMs: number, seed: string): number {
   const fraction = createHash('sha256').update(seed).digest().readUInt32BE() / 2 ** 32;
   return Math.round(waitMs * (0.5 + fraction / 2));
 }
 
+/** Told before each wait: what failed, how long the wait is, and how long the server asked for (0: it did not). */
+export type OnRetry = (error: EdgefabError, waitMs: number, askedMs: number) => void;
+
 export interface RetryOptions {
+  readonly onRetry?: OnRetry | undefined;
   readonly retryTimes: number;
   /** What is attempted: it spreads the waits of different requests. */
   readonly what: string;
@@ -48,7 +52,7 @@ export interface RetryOptions {
  */
 export async function withRetries<T>(
   attempt: () => Promise<T>,
-  { retryTimes, what, signal }: RetryOptions,
+  { retryTimes, what, signal, onRetry }: RetryOptions,
   host: Pick<Host, 'now' | 'sleep'>,
 ): Promise<T> {
   for (let failures = 0; ; failures += 1) {
@@ -58,8 +62,11 @@ export async function withRetries<T>(
       const askedMs = error instanceof EdgefabError ? transientWaits.get(error) : undefined;
       if (askedMs === undefined || failures >= retryTimes || signal?.aborted === true) throw error;
       const ownMs = Math.min(FIRST_WAIT_MS * 2 ** failures, LONGEST_WAIT_MS);
-      const waitMs = jittered(ownMs, `${what} ${failures} ${host.now().getTime()}`);
-      await host.sleep(Math.max(waitMs, Math.min(askedMs, LONGEST_ASKED_WAIT_MS)), signal);
+      const spreadMs = jittered(ownMs, `${what} ${failures} ${host.now().getTime()}`);
+      const obeyedMs = Math.min(askedMs, LONGEST_ASKED_WAIT_MS);
+      const waitMs = Math.max(spreadMs, obeyedMs);
+      onRetry?.(error as EdgefabError, waitMs, obeyedMs);
+      await host.sleep(waitMs, signal);
     }
   }
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseLock } from '../../src/mirror/resolve/lock.ts';
+import { openBlobWriter } from '../../src/mirror/store/blob-writer.ts';
 import { dirViewName } from '../../src/mirror/store/store-paths.ts';
 import { makeContainersStorage } from '../support/containers-storage.ts';
 import { type DockerRegistry, REGISTRY_TOOLS, startDockerRegistry } from '../support/docker-registry.ts';
@@ -132,10 +133,9 @@ describe.skipIf(!ready).each(['basic', 'token'] as const)(
       const blob = join(cache, 'blobs', 'sha256', layer.digest.slice('sha256:'.length));
       const bytes = readFileSync(blob);
       rmSync(blob);
-      writeFileSync(
-        join(cache, 'tmp', `${layer.digest.slice('sha256:'.length)}.partial`),
-        bytes.subarray(0, 100_000),
-      );
+      const writer = await openBlobWriter(cache, layer.digest, bytes.length);
+      await writer.write(bytes.subarray(0, 100_000));
+      await writer.suspend();
 
       const resumed = await runEdgefabJson(command);
       expect(resumed.status).toBe(0);

@@ -84,7 +84,7 @@ export default class CacheVerify extends EdgefabCommand {
           signal: this.signal,
           onPlan: (plan) => progress.start('fetching', plan.uniqueBytes),
           onBytes: (bytes, from) => progress.advance(bytes, from),
-          onBlob: (done, total) => progress.step(done, total),
+          onEvent: (event) => progress.tell(event),
         },
         realHost,
       ).finally(() => progress.end());

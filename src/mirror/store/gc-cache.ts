@@ -48,7 +48,7 @@ export async function findStale(root: string): Promise<Stale[]> {
   const ours = [storePaths.holder(root), storePaths.owner(root)].map((path) => basename(path));
   for (const name of await names(storePaths.temporary(root))) {
     if (ours.includes(name)) continue;
-    const hex = /^([0-9a-f]{64})\.partial$/.exec(name)?.[1];
+    const hex = /^([0-9a-f]{64})\.partial(?:\.sums)?$/.exec(name)?.[1];
     if (hex !== undefined && wanted.has(hex) && !blobs.has(hex)) continue;
     const kind = hex === undefined ? 'temporary' : 'partial';
     found.push({ kind, path: join(storePaths.temporary(root), name) });
