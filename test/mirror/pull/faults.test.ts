@@ -31,7 +31,7 @@ async function expectWhole({ cache, lock, outcome, error }: PulledThrough): Prom
     faults: [],
     strays: [],
   });
-  expect(readdirSync(join(cache, 'tmp'))).toEqual([]);
+  expect(readdirSync(join(cache, 'tmp'))).toEqual(['lock']);
 }
 
 /** Applies a fault to the first requests for the largest blob. */
