@@ -8,7 +8,7 @@ interface Spread {
 }
 
 /** Orders figures and picks the ends and the middle; of an even number the mean of the two middle ones. */
-export function spreadOf(values: readonly number[]): Spread {
+function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (index: number): number => sorted[index] ?? Number.NaN;
   const half = (sorted.length - 1) / 2;
