@@ -1,31 +1,49 @@
-import { Flags } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
 import { EdgefabError } from '../errors.ts';
 import { loadFactory } from '../factory/load.ts';
-import { factoryRequest } from '../factory/mirror-request.ts';
-import { planFactory } from '../factory/plan-factory.ts';
+import { factoryRequest, imageSetRequest } from '../factory/mirror-request.ts';
+import { type CachePlan, planCache } from '../factory/plan-cache.ts';
+import { planFactory, type SitePlan } from '../factory/plan-factory.ts';
 import { realHost } from '../host/real-host.ts';
 import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { formatBytes, parseRate } from './terminal/format-amount.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
-import { renderPlan } from './terminal/render-plan.ts';
-import { lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
+import { renderCachePlan } from './terminal/render-plan.ts';
+import { filterRequest, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 export default class Plan extends EdgefabCommand {
   static override summary =
     'Say what will be fetched, how long it takes and whether it fits, before anything is';
   static override description =
     'Resolves the image set against the registries (manifests only, a few kilobytes an image) or takes edgefab.lock, ' +
-    'counts every byte once, and checks the budgets: space on the cache disk, the embed area of every site.';
-  static override examples = ['<%= config.bin %> plan --rate 20Mbit', '<%= config.bin %> plan --json'];
+    'counts every byte once, and checks the budgets: space on the cache disk, RAM for the live phase (an estimate), ' +
+    'the embed area of every site. Changes nothing. With an IMAGESET file it needs no factory.';
+  static override examples = [
+    '<%= config.bin %> plan --rate 20Mbit',
+    '<%= config.bin %> plan --measure --json',
+    '<%= config.bin %> plan imagesets/4.13.1.yaml --folder /run/media/edgefab',
+  ];
+  static override args = {
+    imageset: Args.file({
+      description: 'an ImageSetConfiguration; default: the factory says',
+      name: 'IMAGESET',
+    }),
+  };
   static override flags = {
     ...registryFlags,
     ...resolveFlags,
     factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
-    rate: Flags.string({ description: 'speed of the line: 20Mbit, 2.5MB/s, …' }),
+    folder: Flags.string({
+      char: 'f',
+      description: 'the cache to be filled; with IMAGESET its lock is looked for there, default: this folder',
+    }),
+    arch: Flags.string({ description: 'architecture to fetch, with IMAGESET', default: 'x86_64' }),
+    rate: Flags.string({ description: 'speed of the line: 20Mbit, 2.5MB/s, …', exclusive: ['measure'] }),
+    measure: Flags.boolean({ description: 'try the line for some seconds; the bytes are thrown away' }),
   };
 
   async run(): Promise<unknown> {
-    const { flags } = await this.parse(Plan);
+    const { args, flags } = await this.parse(Plan);
     this.begin(flags);
     const rate = flags.rate === undefined ? undefined : parseRate(flags.rate);
     if (flags.rate !== undefined && rate === undefined) {
@@ -33,39 +51,50 @@ export default class Plan extends EdgefabCommand {
         code: 'USAGE_INVALID',
       });
     }
-    const factory = await loadFactory(flags.factory, realHost);
-    const request = await factoryRequest(factory, {
-      ...(flags.filter === undefined ? {} : { filter: flags.filter }),
-      forceFilter: flags['force-filter'],
-    });
+    const { imageset, folder = '.' } = { imageset: args.imageset, ...flags };
+    const filter = filterRequest(flags);
+    const factory = imageset === undefined ? await loadFactory(flags.factory, realHost) : undefined;
+    const request =
+      factory === undefined
+        ? await imageSetRequest(imageset ?? '', folder, flags.arch, filter)
+        : await factoryRequest(factory, filter);
     const client = await openRegistry(flags, request.authfile);
+    const options = {
+      ...lockOptions(flags, this.signal, (message) => this.say('info', message)),
+      update: flags.update,
+      now: () => Date.now(),
+      ...(flags.measure ? { rate: 'measure' as const } : rate === undefined ? {} : { rate }),
+    };
+    const where = flags.folder === undefined ? request : { ...request, folder: flags.folder };
     try {
-      const outcome = await planFactory(factory, request, client, {
-        ...lockOptions(flags, this.signal, (message) => this.say('info', message)),
-        update: flags.update,
-        ...(rate === undefined ? {} : { rate }),
-      });
-      for (const warning of outcome.warnings) this.say('warn', warning);
-      for (const line of renderPlan(outcome.plan)) this.print(line);
-      this.print(`space free        ${formatBytes(outcome.space.freeBytes)} at ${outcome.space.existing}`);
-      this.print(`lock              ${outcome.lockState}`);
-      for (const { site, ignition, problems } of outcome.sites) {
-        const share =
-          ignition === undefined
-            ? 'its Ignition is made at build time'
-            : `Ignition takes ${ignition.compressedBytes} of ${ignition.areaBytes} bytes (${Math.round((ignition.compressedBytes * 100) / ignition.areaBytes)}%, ${ignition.compression})`;
-        this.print(`site ${site}: ${share}`);
-        for (const problem of problems) this.say('warn', `site ${site}: ${problem}`);
-      }
-      if (!outcome.fits) {
-        throw new EdgefabError(
-          `the cache does not fit at ${outcome.space.existing}: ${formatBytes(outcome.plan.spaceBytes)} are needed, ${formatBytes(outcome.space.freeBytes)} are free`,
-          { code: 'SPACE_SHORT', suggestions: ['Name a larger disk in paths.cache'] },
-        );
-      }
+      const outcome: CachePlan & { readonly sites?: readonly SitePlan[] } =
+        factory === undefined
+          ? (await planCache(where, client, options)).cachePlan
+          : await planFactory(factory, where, client, options);
+      this.#show(outcome);
       return { kind: 'Plan', ...outcome };
     } finally {
       client.close();
+    }
+  }
+
+  #show(outcome: CachePlan & { readonly sites?: readonly SitePlan[] }): void {
+    for (const warning of outcome.warnings) this.say('warn', warning);
+    for (const line of renderCachePlan(outcome)) this.print(line);
+    for (const { site, ignition, problems } of outcome.sites ?? []) {
+      const share =
+        ignition === undefined
+          ? 'its Ignition is made at build time'
+          : `Ignition takes ${ignition.compressedBytes} of ${ignition.areaBytes} bytes (${Math.round((ignition.compressedBytes * 100) / ignition.areaBytes)}%, ${ignition.compression})`;
+      this.print(`site ${site}: ${share}`);
+      for (const problem of problems) this.say('warn', `site ${site}: ${problem}`);
+    }
+    if (!outcome.fits) {
+      const { existing, freeBytes } = outcome.space;
+      throw new EdgefabError(
+        `the cache does not fit at ${existing}: ${formatBytes(outcome.plan.spaceBytes)} are needed, ${formatBytes(freeBytes)} are free`,
+        { code: 'SPACE_SHORT', suggestions: ['Name a larger disk: paths.cache of the factory, or --folder'] },
+      );
     }
   }
 }

@@ -40,13 +40,13 @@ export interface FilterRequest {
   readonly forceFilter: boolean;
 }
 
-/** Reads what `precache IMAGESET --folder DIR` is to do; the lock is kept in the cache itself. */
-export async function imageSetRequest(
+/** Reads what an image set file without a factory is to be resolved to. */
+export async function lockRequest(
   file: string,
-  folder: string,
+  lockPath: string,
   arch: string,
   filter: FilterRequest,
-): Promise<MirrorRequest> {
+): Promise<LockRequest> {
   const { imageSet, digest } = await readImageSet(file);
   return {
     imageSets: [imageSet],
@@ -54,9 +54,18 @@ export async function imageSetRequest(
     tools: [],
     ...(await readFilters(filter)),
     arch,
-    lockPath: storePaths.lock(folder),
-    folder,
+    lockPath,
   };
+}
+
+/** Reads what `precache IMAGESET --folder DIR` is to do; the lock is kept in the cache itself. */
+export async function imageSetRequest(
+  file: string,
+  folder: string,
+  arch: string,
+  filter: FilterRequest,
+): Promise<MirrorRequest> {
+  return { ...(await lockRequest(file, storePaths.lock(folder), arch, filter)), folder };
 }
 
 /** Reads what a factory is to mirror: its image set, its release, and the releases its Ignitions name. */

@@ -2,25 +2,20 @@ import { loadIgnition } from '../boot/ignition/load-ignition.ts';
 import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
 import { type EmbedBudget, embedBudget, USUAL_AREA_BYTES } from '../boot/iso/compress-initrd.ts';
 import { patchIgnition } from '../boot/patch/patch-ignition.ts';
-import { type FolderSpace, folderSpace } from '../disk/folder-space.ts';
 import { EdgefabError } from '../errors.ts';
-import { type PullPlan, planPull, uniqueBlobs } from '../mirror/plan/plan.ts';
+import type { LivePhase } from '../mirror/plan/live-phase.ts';
 import type { Lock } from '../mirror/resolve/lock.ts';
-import { heldBlobs } from '../mirror/store/held-blobs.ts';
 import type { Factory } from './factory.ts';
 import type { MirrorRequest } from './mirror-request.ts';
 import { missingFiles } from './missing-files.ts';
 import { networkKargs } from './network.ts';
+import { type CachePlan, type PlanOptions, planCache } from './plan-cache.ts';
 import { preloadImages } from './preload-images.ts';
 import { refuseUnsupported } from './refuse-unsupported.ts';
-import { type LockOptions, type LockOutcome, type LockSources, resolveLock } from './resolve-lock.ts';
+import type { LockSources } from './resolve-lock.ts';
 import type { Site } from './site.ts';
 
-export interface PlanOptions extends LockOptions {
-  readonly update: boolean;
-  /** Bytes per second. */
-  readonly rate?: number;
-}
+const MIB = 1024 ** 2;
 
 /** How one site's stick will come out. `problems` are in people's words. */
 export interface SitePlan {
@@ -30,12 +25,7 @@ export interface SitePlan {
   readonly problems: readonly string[];
 }
 
-export interface FactoryPlan {
-  readonly plan: PullPlan;
-  readonly lockState: LockOutcome['state'];
-  readonly warnings: readonly string[];
-  readonly space: FolderSpace;
-  readonly fits: boolean;
+export interface FactoryPlan extends CachePlan {
   readonly sites: readonly SitePlan[];
 }
 
@@ -46,27 +36,20 @@ export async function planFactory(
   sources: LockSources,
   options: PlanOptions,
 ): Promise<FactoryPlan> {
-  const { lock, state, warnings } = await resolveLock(request, options.update, sources, options);
-  const held = await heldBlobs(request.folder, uniqueBlobs(lock.images));
-  const plan = planPull(lock.images, held, options.rate);
-  const space = await folderSpace(request.folder);
+  const { cachePlan, lock } = await planCache(request, sources, options);
   const absent = await missingFiles(factory);
   const sites: SitePlan[] = [];
-  for (const site of factory.sites) sites.push(await planSite(site, lock));
+  for (const site of factory.sites) sites.push(await planSite(site, lock, cachePlan.livePhase));
   const everywhere = absent.map(
     ({ path, place }) => `${path} is missing (${place.field ?? 'named in the factory'})`,
   );
   return {
-    plan,
-    lockState: state,
-    warnings,
-    space,
-    fits: plan.spaceBytes <= space.freeBytes,
+    ...cachePlan,
     sites: sites.map((site) => ({ ...site, problems: [...site.problems, ...everywhere] })),
   };
 }
 
-async function planSite(site: Site, lock: Lock): Promise<SitePlan> {
+async function planSite(site: Site, lock: Lock, { ramBytes }: LivePhase): Promise<SitePlan> {
   const problems: string[] = [];
   const attempt = async <T>(work: () => Promise<T> | T): Promise<T | undefined> => {
     try {
@@ -91,6 +74,12 @@ async function planSite(site: Site, lock: Lock): Promise<SitePlan> {
   if (ignition !== undefined && ignition.compressedBytes > ignition.areaBytes) {
     problems.push(
       `its Ignition needs ${ignition.compressedBytes} bytes, the embed area holds ${ignition.areaBytes}`,
+    );
+  }
+  const { ramMiB } = site.machine;
+  if (ramMiB !== undefined && ramMiB * MIB < ramBytes) {
+    problems.push(
+      `its machine has ${ramMiB} MiB of RAM; the live phase is estimated to need ${Math.ceil(ramBytes / MIB)} MiB`,
     );
   }
   return {

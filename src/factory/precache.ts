@@ -9,6 +9,7 @@ import type { Lock } from '../mirror/resolve/lock.ts';
 import type { CacheFile } from '../mirror/store/cache-file.ts';
 import { openStore } from '../mirror/store/store.ts';
 import { EDGEFAB_VERSION } from './version.ts';
+import { writeImageLists } from './write-image-lists.ts';
 
 export interface PrecacheOptions extends Omit<PullOptions, 'sleep'> {
   /** Told once, before the first byte is fetched. */
@@ -43,5 +44,6 @@ export async function precache(
   await store.begin(lock);
   const result = await pull(lock.images, source, store, { ...options, sleep: host.sleep });
   if (result.failures.length > 0) throw pullError(result, lock.images.length);
+  await writeImageLists(folder, lock);
   return { plan, result, cache: await store.complete(lock) };
 }

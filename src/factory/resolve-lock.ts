@@ -106,12 +106,16 @@ async function makeLock(
   const releases = found.flatMap((set) => set.releases);
   const signed = await lockSignatures(images, releases, sources, { ...options, architecture });
   const [release] = releases;
+  const references = new Set(wanted.map(({ reference }) => reference));
+  // What one image set drops, another may still want.
+  const ignored = found.flatMap((set) => set.ignored).filter(({ reference }) => !references.has(reference));
   return {
     lock: {
       arch: request.arch,
       inputs: { imageSet: request.imageSet, wanted: wantedId(request) },
       ...(release === undefined ? {} : { release }),
       images: signed,
+      ...(ignored.length === 0 ? {} : { ignored }),
     },
     warnings: [...new Set(found.flatMap((set) => set.warnings))],
   };

@@ -8,6 +8,7 @@ test.each([
   ['letter case', 'imageset', 'imageSet'],
   ['a beginning', 'cert', 'certificates'],
   ['another word order of letters', 'netwrok', 'network'],
+  ['two letters swapped in a short one', 'dsn', 'dns'],
   ['nothing near', 'flavour', undefined],
   ['nothing at all', '', undefined],
   ['too long to be a slip', 'n'.repeat(100_000), undefined],

@@ -9,7 +9,7 @@ import { isFresh, loadLock } from '../../factory/resolve-lock.ts';
 import { selectSites } from '../../factory/select-sites.ts';
 import { realHost } from '../../host/real-host.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
-import { resolveFlags } from '../terminal/resolve-flags.ts';
+import { filterRequest, resolveFlags } from '../terminal/resolve-flags.ts';
 
 export default class Iso extends EdgefabCommand {
   static override summary = 'Build the boot stick image of each site';
@@ -47,11 +47,7 @@ export default class Iso extends EdgefabCommand {
         },
       );
     }
-    const filter = flags.filter;
-    const request = await factoryRequest(factory, {
-      ...(filter === undefined ? {} : { filter }),
-      forceFilter: flags['force-filter'],
-    });
+    const request = await factoryRequest(factory, filterRequest(flags));
     const lock = await loadLock(factory.paths.lock);
     if (lock === undefined || !isFresh(lock, request)) {
       throw new EdgefabError(

@@ -86,8 +86,9 @@ export abstract class EdgefabCommand extends Command {
     if (file !== undefined) appendFileSync(file, `${new Date().toISOString()} ${level} ${message}\n`);
     const wanted =
       LOG_LEVELS.indexOf(level) <= (LOG_LEVELS as readonly string[]).indexOf(this.#talk['log-level']);
+    // Not by oclif's own way, which says nothing under --json: there, stdout is the data and this is still talk.
     if (wanted && (level === 'error' || !this.#talk.quiet))
-      this.logToStderr(level === 'info' ? message : `${level}: ${message}`);
+      process.stderr.write(`${level === 'info' ? message : `${level}: ${message}`}\n`);
   }
 
   protected override toSuccessJson(result: unknown): unknown {

@@ -1,3 +1,4 @@
+import type { CachePlan } from '../../factory/plan-cache.ts';
 import type { PullPlan } from '../../mirror/plan/plan.ts';
 import { formatBytes, formatSeconds } from './format-amount.ts';
 
@@ -12,8 +13,24 @@ export function renderPlan(plan: PullPlan): string[] {
     `already held      ${formatBytes(plan.heldBytes)}`,
     `to fetch          ${formatBytes(plan.fetchBytes)}`,
     `space needed      ${formatBytes(plan.spaceBytes)} on the cache disk`,
-    ...(plan.seconds === undefined
+  ];
+}
+
+/** The lines of a cache plan: the pull, the time it takes, the disk, and the machine's RAM. */
+export function renderCachePlan({ plan, rate, livePhase, space, lockState }: CachePlan): string[] {
+  return [
+    ...renderPlan(plan),
+    ...(rate === undefined || plan.seconds === undefined
       ? []
-      : [`time              ${formatSeconds(plan.seconds)} at the given rate`]),
+      : [
+          `time              ${formatSeconds(plan.seconds)} at ${rate.measured ? 'the measured' : 'the given'} ${formatBytes(rate.bytesPerSecond)}/s`,
+        ]),
+    `space free        ${formatBytes(space.freeBytes)} at ${space.existing}`,
+    ...(livePhase.images === 0
+      ? []
+      : [
+          `live phase        about ${formatBytes(livePhase.neededBytes)} for ${livePhase.images} images: a machine with ${formatBytes(livePhase.ramBytes)} of RAM`,
+        ]),
+    `lock              ${lockState}`,
   ];
 }

@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { graphSource } from '../../factory/graph-source.ts';
+import type { FilterRequest } from '../../factory/mirror-request.ts';
 import { releaseTrust } from '../../factory/release-trust.ts';
 import type { LockOptions } from '../../factory/resolve-lock.ts';
 import { realHost } from '../../host/real-host.ts';
@@ -36,6 +37,17 @@ export const resolveFlags = {
     helpGroup: 'RESOLVE',
   }),
 };
+
+/** What to leave out, as the flags say. */
+export function filterRequest(flags: {
+  readonly filter: string | undefined;
+  readonly 'force-filter': boolean;
+}): FilterRequest {
+  return {
+    ...(flags.filter === undefined ? {} : { filter: flags.filter }),
+    forceFilter: flags['force-filter'],
+  };
+}
 
 interface ResolveFlagValues {
   readonly parallel: number;

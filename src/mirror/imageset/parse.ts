@@ -1,16 +1,11 @@
-import { z } from 'zod/v4';
 import type { Place } from '../../errors.ts';
-import type { Checked } from '../../formats/checked-value.ts';
-import { checkYaml } from '../../formats/checked-yaml.ts';
-import { faultsError } from '../../formats/faults-error.ts';
 import type { FieldPath } from '../../formats/field-path.ts';
-import { parseYamlDocument, type YamlDocument } from '../../formats/yaml-document.ts';
+import type { YamlDocument } from '../../formats/yaml-document.ts';
 import { parseReference } from '../../oci/reference.ts';
+import { type ImageSetDocument, parseImageSetDocument } from './document.ts';
 import type { AdditionalImage, HelmChart, IgnoredKey, ImageSet, OperatorPackage } from './image-set.ts';
-import { imageSetV1Schema, imageSetV2Schema } from './schema.ts';
 
-type Parsed = z.infer<typeof imageSetV1Schema> | z.infer<typeof imageSetV2Schema>;
-type Mirror = NonNullable<Parsed['mirror']>;
+type Mirror = NonNullable<ImageSetDocument['mirror']>;
 type At = (...path: FieldPath) => Place;
 
 /** Keys that only steer where oc-mirror writes to. */
@@ -23,32 +18,13 @@ const TARGET_KEYS = [
   'targetRepo',
 ];
 
-const API_VERSIONS = [
-  imageSetV1Schema.shape.apiVersion.value,
-  imageSetV2Schema.shape.apiVersion.value,
-] as const;
-
-/** Checks a set against its own version; one without a known version is told both. */
-function checkSet(document: YamlDocument): Checked<Parsed> {
-  const { data } = document;
-  const apiVersion =
-    typeof data === 'object' && data !== null && 'apiVersion' in data ? data.apiVersion : undefined;
-  if (apiVersion === API_VERSIONS[0]) return checkYaml<Parsed>(document, imageSetV1Schema);
-  if (apiVersion === API_VERSIONS[1]) return checkYaml<Parsed>(document, imageSetV2Schema);
-  // Never passes: the version is one of neither. All else is checked as the newer version.
-  const either = imageSetV2Schema.extend({ apiVersion: z.enum(API_VERSIONS) });
-  return checkYaml(document, either) as Checked<Parsed>;
-}
-
 /**
- * Parses an ImageSetConfiguration, v1alpha2 or v2alpha1 (openshift/oc-mirror). `file` is its name in faults
- * and places. Throws IMAGESET_INVALID with all faults together; keys the version does not have are faults.
+ * Parses what an ImageSetConfiguration, v1alpha2 or v2alpha1, means to edgefab. `file` is its name in faults and
+ * places. Throws IMAGESET_INVALID with all faults together.
  */
 export function parseImageSet(text: string, file: string): ImageSet {
-  const document = parseYamlDocument(text, { file, code: 'IMAGESET_INVALID' });
-  const checked = checkSet(document);
-  if (!checked.ok) throw faultsError(file, checked.faults, { code: 'IMAGESET_INVALID' });
-  const { apiVersion, mirror = {} } = checked.value;
+  const { value, document } = parseImageSetDocument(text, file);
+  const { apiVersion, mirror = {} } = value;
   const at: At = (...path) => document.placeOf(['mirror', ...path]);
   return {
     apiVersion,
@@ -70,7 +46,7 @@ export function parseImageSet(text: string, file: string): ImageSet {
     })),
     helm: helmOf(mirror, at),
     samples: (mirror.samples ?? []).map(({ name }, index) => ({ name, place: at('samples', index, 'name') })),
-    ignored: ignoredKeys(checked.value, document),
+    ignored: ignoredKeys(value, document),
   };
 }
 
@@ -140,14 +116,17 @@ function helmOf({ helm = {} }: Mirror, at: At): HelmChart[] {
     ...(path === undefined ? {} : { path }),
     place,
   });
-  const remote = (helm.repositories ?? []).flatMap(({ url, charts = [] }, index) =>
-    charts.map((item, of) => chart(item, at('helm', 'repositories', index, 'charts', of, 'name'), url)),
+  const remote = (helm.repositories ?? []).flatMap(({ name, url, charts = [] }, index) =>
+    charts.length === 0
+      ? // oc-mirror takes every chart of a repository that names none.
+        [chart({ name: `${name}/*` }, at('helm', 'repositories', index, 'name'), url)]
+      : charts.map((item, of) => chart(item, at('helm', 'repositories', index, 'charts', of, 'name'), url)),
   );
   const local = (helm.local ?? []).map((item, index) => chart(item, at('helm', 'local', index, 'name')));
   return [...remote, ...local];
 }
 
-function ignoredKeys(value: Parsed, document: YamlDocument): IgnoredKey[] {
+function ignoredKeys(value: ImageSetDocument, document: YamlDocument): IgnoredKey[] {
   const entries: [FieldPath, object][] = [
     [[], value],
     ...(value.mirror?.operators ?? []).map((item, index): [FieldPath, object] => [

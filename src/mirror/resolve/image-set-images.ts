@@ -7,6 +7,8 @@ import { catalogImages } from './catalog-images.ts';
 import { selectPlatformReleases } from './graph/cross-channels.ts';
 import type { PlatformType } from './graph/fetch-graph.ts';
 import type { Graph } from './graph/graph.ts';
+import { releaseMirrorName } from './lists/mirror-name.ts';
+import type { IgnoredImage } from './lock.ts';
 import type { BlobOpener, ManifestSource } from './payload/content-sources.ts';
 import { type Payload, readPayload } from './payload/read-payload.ts';
 import type { WantedImage } from './resolve.ts';
@@ -46,6 +48,8 @@ export interface ImageSetRelease {
 
 export interface ImageSetImages {
   readonly wanted: readonly WantedImage[];
+  /** What filters dropped. */
+  readonly ignored: readonly IgnoredImage[];
   readonly releases: readonly ImageSetRelease[];
   /** What a person should know and nothing fails of. */
   readonly warnings: readonly string[];
@@ -92,7 +96,7 @@ export async function imageSetImages(
     };
     candidates.push({ reference: text, aliases: [], requiredBy: [], wanted: [wanted] });
   }
-  return { wanted: filtered(candidates, imageSet, options, warnings), releases, warnings };
+  return { ...filtered(candidates, imageSet, options, warnings), releases, warnings };
 }
 
 function architecturesOf(imageSet: ImageSet, options: ImageSetOptions): string[] {
@@ -161,7 +165,7 @@ function releaseCandidates(
   options: ImageSetOptions,
   warnings: string[],
 ): Candidate[] {
-  const { version, images } = payload;
+  const { version, architecture, images } = payload;
   const { bootstrap } = options;
   const roles = payloadRoles({ names: images.map(({ name }) => name), bootstrap, version });
   if (roles.basis === 'none') {
@@ -181,21 +185,28 @@ function releaseCandidates(
       by.length === 0
         ? [`release ${version}: ${name}`]
         : by.map((who) => `release ${version}: ${name}, for ${who}`);
+    const mirrorName = releaseMirrorName(version, architecture, name);
     return {
       reference: text,
-      aliases: [`openshift/release:${version}-${payload.architecture}-${name}`],
+      aliases: [mirrorName],
       requiredBy: by,
       wanted: (need?.roles ?? (['release'] as const)).flatMap((role) =>
-        reasons.map((requiredBy) => ({ reference: text, role, requiredBy })),
+        reasons.map((requiredBy) => ({ reference: text, role, requiredBy, mirrorName })),
       ),
     };
   });
   const requiredBy = `release ${version}`;
+  const mirrorName = releaseMirrorName(version, architecture);
   const release: Candidate = {
     reference: image,
-    aliases: [`openshift/release-images:${version}-${payload.architecture}`],
+    aliases: [mirrorName],
     requiredBy: ['release-image.service', 'the cluster-version operator'],
-    wanted: (['release', 'bootstrap'] as const).map((role) => ({ reference: image, role, requiredBy })),
+    wanted: (['release', 'bootstrap'] as const).map((role) => ({
+      reference: image,
+      role,
+      requiredBy,
+      mirrorName,
+    })),
   };
   return [release, ...components];
 }
@@ -205,10 +216,10 @@ function filtered(
   imageSet: ImageSet,
   options: ImageSetOptions,
   warnings: string[],
-): WantedImage[] {
+): Pick<ImageSetImages, 'wanted' | 'ignored'> {
   const blocked = imageSet.blockedImages.map(({ name, place }) => ({ name, line: place.line ?? 0 }));
   const filters = [...blockedImageFilters(blocked, imageSet.file), ...(options.filters ?? [])];
-  if (filters.length === 0) return candidates.flatMap(({ wanted }) => wanted);
+  if (filters.length === 0) return { wanted: candidates.flatMap(({ wanted }) => wanted), ignored: [] };
   const impact = filterImpact(candidates, filters);
   if (options.forceFilter !== true) assertFiltersHarmless(impact);
   for (const { text, where } of impact.unused)
@@ -223,7 +234,15 @@ function filtered(
       impact.breaking.length > 0 ? `, ${impact.breaking.length} of them needed by the install` : '';
     warnings.push(`filters drop ${impact.dropped.length} of ${candidates.length} images${forced}`);
   }
-  return impact.kept.flatMap(({ wanted }) => wanted);
+  return {
+    wanted: impact.kept.flatMap(({ wanted }) => wanted),
+    // Without the place of the filter: where a file lies is no part of what was resolved.
+    ignored: impact.dropped.map(({ image: { reference, aliases }, filter }) => ({
+      reference,
+      ...(aliases[0] === undefined ? {} : { mirrorName: aliases[0] }),
+      reason: `matches "${filter.text}"`,
+    })),
+  };
 }
 
 /** Half an image set is no image set: what it asks for and nobody fetches would be missing at the site. */

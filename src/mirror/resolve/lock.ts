@@ -8,9 +8,12 @@ import { type Digest, isDigest } from '../../oci/digest.ts';
 export const IMAGE_ROLES = ['bootstrap', 'release', 'os', 'operator', 'additional', 'tool'] as const;
 export type ImageRole = (typeof IMAGE_ROLES)[number];
 
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
-  error: 'want sha256: and 64 lower-case hex characters',
-});
+const digest = z
+  .custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
+    error: 'want sha256: and 64 lower-case hex characters',
+  })
+  // A JSON Schema cannot hold the check itself.
+  .meta({ type: 'string', pattern: '^sha256:[0-9a-f]{64}$' });
 const sizeBytes = z.number().int().nonnegative();
 
 const lockedBlob = z.strictObject({ digest, sizeBytes });
@@ -18,6 +21,7 @@ const lockedBlob = z.strictObject({ digest, sizeBytes });
 const lockedImage = z.strictObject({
   source: z.string(),
   tag: z.string().optional(),
+  mirrorNames: z.array(z.string()).optional(),
   digest,
   archDigest: digest,
   mediaType: z.string(),
@@ -28,13 +32,20 @@ const lockedImage = z.strictObject({
   signatures: z.array(digest).optional(),
 });
 
-const lock = z.strictObject({
+const ignoredImage = z.strictObject({
+  reference: z.string(),
+  mirrorName: z.string().optional(),
+  reason: z.string(),
+});
+
+export const lockSchema = z.strictObject({
   apiVersion: z.literal('edgefab.io/v1'),
   kind: z.literal('Lock'),
   arch: z.string(),
   inputs: z.strictObject({ imageSet: z.string(), wanted: z.string(), ignition: z.string().optional() }),
   release: z.strictObject({ version: z.string().optional(), image: z.string(), digest }).optional(),
   images: z.array(lockedImage),
+  ignored: z.array(ignoredImage).optional(),
 });
 
 /** A config or layer of an image, as it is stored (compressed); sizes in bytes. */
@@ -42,14 +53,20 @@ export type LockedBlob = Readonly<z.infer<typeof lockedBlob>>;
 
 /**
  * One image a site must hold. `source` is HOST/PATH, `digest` what it is pulled by (a list's digest when it
- * was a list), `archDigest` the manifest of the wanted architecture; equal when there was no list.
- * `sizeBytes` is the sum over `blobs`, manifests not counted.
+ * was a list), `archDigest` the manifest of the wanted architecture; equal when there was no list. `mirrorNames`
+ * are the REPOSITORY:TAG under which a mirror knows the components of a release. `sizeBytes` is the sum over `blobs`, manifests not counted.
  */
-export type LockedImage = Readonly<Omit<z.infer<typeof lockedImage>, 'blobs' | 'roles' | 'requiredBy'>> & {
+export type LockedImage = Readonly<
+  Omit<z.infer<typeof lockedImage>, 'mirrorNames' | 'blobs' | 'roles' | 'requiredBy'>
+> & {
+  readonly mirrorNames?: readonly string[] | undefined;
   readonly blobs: readonly LockedBlob[];
   readonly roles: readonly ImageRole[];
   readonly requiredBy: readonly string[];
 };
+
+/** An image that the image set stands for and a filter or `blockedImages` dropped. Nobody asked the registry for it. */
+export type IgnoredImage = Readonly<z.infer<typeof ignoredImage>>;
 
 /** What a build is pinned to; `edgefab.lock` on disk (CONTRACTS: edgefab.lock). */
 export interface Lock {
@@ -63,13 +80,15 @@ export interface Lock {
     | { readonly version?: string | undefined; readonly image: string; readonly digest: Digest }
     | undefined;
   readonly images: readonly LockedImage[];
+  /** Absent where nothing was dropped, and in locks of before there were filters. */
+  readonly ignored?: readonly IgnoredImage[] | undefined;
 }
 
 /** Reads a lock; `where` is its path for messages. Throws LOCK_INVALID with every fault found. */
 export function parseLock(text: string, where: string): Lock {
-  const { value } = parseCheckedYaml(text, { file: where, code: 'LOCK_INVALID', schema: lock });
-  const { arch, inputs, release, images } = value;
-  return { arch, inputs, release, images };
+  const { value } = parseCheckedYaml(text, { file: where, code: 'LOCK_INVALID', schema: lockSchema });
+  const { arch, inputs, release, images, ignored } = value;
+  return { arch, inputs, release, images, ...(ignored === undefined ? {} : { ignored }) };
 }
 
 function compare(a: string, b: string): number {
@@ -83,6 +102,7 @@ export function formatLock(value: Lock): string {
     .map((image) => ({
       source: image.source,
       ...(image.tag === undefined ? {} : { tag: image.tag }),
+      ...(image.mirrorNames === undefined ? {} : { mirrorNames: [...image.mirrorNames].sort(compare) }),
       digest: image.digest,
       archDigest: image.archDigest,
       mediaType: image.mediaType,
@@ -91,6 +111,13 @@ export function formatLock(value: Lock): string {
       roles: IMAGE_ROLES.filter((role) => image.roles.includes(role)),
       requiredBy: [...image.requiredBy].sort(compare),
       ...(image.signatures === undefined ? {} : { signatures: [...image.signatures].sort(compare) }),
+    }));
+  const ignored = [...(value.ignored ?? [])]
+    .sort((a, b) => compare(a.reference, b.reference) || compare(a.mirrorName ?? '', b.mirrorName ?? ''))
+    .map(({ reference, mirrorName, reason }) => ({
+      reference,
+      ...(mirrorName === undefined ? {} : { mirrorName }),
+      reason,
     }));
   const { imageSet, wanted, ignition } = value.inputs;
   const document = {
@@ -108,10 +135,11 @@ export function formatLock(value: Lock): string {
           },
         }),
   };
-  if (images.length === 0) return yamlText({ ...document, images });
+  const end = ignored.length === 0 ? '' : yamlText({ ignored });
+  if (images.length === 0) return yamlText({ ...document, images }) + end;
   // One image at a time: the text of thousands written at once takes a hundred times its size in memory.
   const items = images.map((image) => yamlText({ images: [image] }).slice(IMAGES_KEY.length));
-  return [yamlText(document), IMAGES_KEY, ...items].join('');
+  return [yamlText(document), IMAGES_KEY, ...items, end].join('');
 }
 
 const IMAGES_KEY = 'images:\n';

@@ -18,6 +18,8 @@ export interface WantedImage {
   readonly reference: string;
   readonly role: ImageRole;
   readonly requiredBy: string;
+  /** REPOSITORY:TAG of a release's component in a mirror. */
+  readonly mirrorName?: string;
 }
 
 /** The one thing resolving needs of a registry client. */
@@ -37,15 +39,22 @@ interface SharedWant {
   readonly reference: string;
   readonly roles: Set<ImageRole>;
   readonly requiredBy: Set<string>;
+  readonly mirrorNames: Set<string>;
 }
 
 /** Joins wishes for the same reference: catalogs name one image bundle after bundle. */
 function shareReferences(wanted: readonly WantedImage[]): SharedWant[] {
   const shared = new Map<string, SharedWant>();
-  for (const { reference, role, requiredBy } of wanted) {
-    const known = shared.get(reference) ?? { reference, roles: new Set(), requiredBy: new Set() };
+  for (const { reference, role, requiredBy, mirrorName } of wanted) {
+    const known: SharedWant = shared.get(reference) ?? {
+      reference,
+      roles: new Set(),
+      requiredBy: new Set(),
+      mirrorNames: new Set(),
+    };
     known.roles.add(role);
     known.requiredBy.add(requiredBy);
+    if (mirrorName !== undefined) known.mirrorNames.add(mirrorName);
     shared.set(reference, known);
   }
   return [...shared.values()];
@@ -53,7 +62,7 @@ function shareReferences(wanted: readonly WantedImage[]): SharedWant[] {
 
 /** An image and what it is made of, read from the registry once for all who want it by this reference. */
 async function resolveOne(
-  { reference: text, roles, requiredBy }: SharedWant,
+  { reference: text, roles, requiredBy, mirrorNames }: SharedWant,
   source: ManifestSource,
   options: ResolveOptions,
 ): Promise<LockedImage> {
@@ -96,6 +105,7 @@ async function resolveOne(
   return {
     source: repositoryOf(reference),
     ...(reference.tag === undefined ? {} : { tag: reference.tag }),
+    ...(mirrorNames.size === 0 ? {} : { mirrorNames: [...mirrorNames] }),
     digest: fetched.digest,
     archDigest,
     mediaType: top.mediaType,
@@ -112,6 +122,7 @@ function mergeSame(images: readonly LockedImage[]): LockedImage[] {
     const key = `${image.source}@${image.digest}`;
     const known = merged.get(key);
     const tag = known?.tag ?? image.tag;
+    const mirrorNames = new Set([...(known?.mirrorNames ?? []), ...(image.mirrorNames ?? [])]);
     merged.set(
       key,
       known === undefined
@@ -119,6 +130,7 @@ function mergeSame(images: readonly LockedImage[]): LockedImage[] {
         : {
             ...known,
             ...(tag === undefined ? {} : { tag }),
+            ...(mirrorNames.size === 0 ? {} : { mirrorNames: [...mirrorNames] }),
             roles: IMAGE_ROLES.filter((role) => known.roles.includes(role) || image.roles.includes(role)),
             requiredBy: [...new Set([...known.requiredBy, ...image.requiredBy])],
           },

@@ -5,7 +5,7 @@ import { parseCheckedYaml } from '../../formats/checked-yaml.ts';
 import { storePaths } from './store-paths.ts';
 import { writeFileDurably } from './write-file-durably.ts';
 
-const cacheFile = z.strictObject({
+export const cacheFileSchema = z.strictObject({
   cacheId: z.string().regex(/^[0-9a-f]{32}$/),
   lock: z.string(),
   state: z.enum(['incomplete', 'complete']),
@@ -17,7 +17,7 @@ const cacheFile = z.strictObject({
  * What makes a folder an edgefab cache: its id, the sha256 of its lock, and whether every byte of that lock is
  * there (`edgefab-cache.json`). `sectorSize` is the disk's logical sector size in bytes.
  */
-export type CacheFile = Readonly<z.infer<typeof cacheFile>>;
+export type CacheFile = Readonly<z.infer<typeof cacheFileSchema>>;
 
 /** Reads `edgefab-cache.json`; undefined when the folder is not a cache yet. Throws LOCK_INVALID. */
 export async function loadCacheFile(root: string): Promise<CacheFile | undefined> {
@@ -26,7 +26,7 @@ export async function loadCacheFile(root: string): Promise<CacheFile | undefined
     return parseCheckedYaml(await readFile(path, 'utf8'), {
       file: path,
       code: 'LOCK_INVALID',
-      schema: cacheFile,
+      schema: cacheFileSchema,
     }).value;
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;

@@ -63,7 +63,17 @@ test.each([
   const options = { ...PLAIN, bootstrap: [{ name: 'etcd', use: 'run' }] };
   const found = imageSetImages(set, client, options);
   if (refusal === undefined) {
-    expect(new Set((await found).wanted.map(({ reference }) => reference)).size).toBe(8);
+    const { wanted, ignored } = await found;
+    expect(new Set(wanted.map(({ reference }) => reference)).size).toBe(8);
+    expect(ignored).toEqual([
+      {
+        reference: expect.stringContaining('@sha256:'),
+        mirrorName: 'openshift/release:4.18.0-x86_64-cluster-config-operator',
+        reason: 'matches "cluster-config-operator$"',
+      },
+    ]);
+    expect(wanted.map(({ reference }) => reference)).not.toContain(ignored[0]?.reference);
+    expect(wanted.map(({ mirrorName }) => mirrorName)).toContain('openshift/release:4.18.0-x86_64-etcd');
     return;
   }
   await expect(found).rejects.toMatchObject({

@@ -85,8 +85,9 @@ test.each([
 });
 
 test('a lock without images is written and read back', () => {
-  const empty = { ...LOCK, images: [] };
-  expect(formatLock(empty)).toMatch(/\nimages: \[\]\n$/);
+  const ignored = [{ reference: 'quay.io/org/b:v1', reason: 'blockedImages' }];
+  const empty = { ...LOCK, images: [], ignored };
+  expect(formatLock(empty)).toMatch(/\nimages: \[\]\nignored:\n {2}- reference: /);
   expect(parseLock(formatLock(empty), 'edgefab.lock')).toEqual(empty);
 });
 

@@ -27,14 +27,20 @@ async function resolved(wanted: readonly WantedImage[]) {
 
 test('an image that many want by one reference is asked for once, and says all who want it', async () => {
   const { asked, progress, images } = await resolved([
-    { reference: `${NAME}:v1`, role: 'operator', requiredBy: 'bundle b' },
-    { reference: `${NAME}:v1`, role: 'bootstrap', requiredBy: 'bundle a' },
+    { reference: `${NAME}:v1`, role: 'operator', requiredBy: 'bundle b', mirrorName: 'm/b:1' },
+    { reference: `${NAME}:v1`, role: 'bootstrap', requiredBy: 'bundle a', mirrorName: 'm/a:1' },
     { reference: `${NAME}:v1`, role: 'operator', requiredBy: 'bundle b' },
   ]);
   expect(asked).toEqual([`${NAME}:v1`]);
   expect(progress).toEqual([[1, 1]]);
   expect(images).toMatchObject([
-    { source: NAME, tag: 'v1', roles: ['bootstrap', 'operator'], requiredBy: ['bundle b', 'bundle a'] },
+    {
+      source: NAME,
+      tag: 'v1',
+      mirrorNames: ['m/b:1', 'm/a:1'],
+      roles: ['bootstrap', 'operator'],
+      requiredBy: ['bundle b', 'bundle a'],
+    },
   ]);
 });
 

@@ -53,7 +53,7 @@ describe('listCatalog', () => {
   it.each([
     [{ package: 'lvm' }, 'Did you mean "lvms-operator"?'],
     [{ package: 'lvms-operater' }, 'Did you mean "lvms-operator"?'],
-    [{ package: 'lvms-operator', channel: 'stable-4.31' }, 'Did you mean "stable-4.12"?'],
+    [{ package: 'lvms-operator', channel: 'stable-4.31' }, 'Did you mean "stable-4.13"?'],
   ])('hints at the name nearest to %j', (wanted, hint) => {
     expect(() => listCatalog(catalog, wanted)).toThrow(
       expect.objectContaining({ code: 'CATALOG_CONTENT_UNKNOWN', suggestions: [hint] }),

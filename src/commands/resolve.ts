@@ -1,0 +1,94 @@
+import { Args, Flags } from '@oclif/core';
+import { loadFactory } from '../factory/load.ts';
+import { factoryRequest, lockRequest } from '../factory/mirror-request.ts';
+import { resolveLock } from '../factory/resolve-lock.ts';
+import { writeLock } from '../factory/write-lock.ts';
+import { realHost } from '../host/real-host.ts';
+import { planPull } from '../mirror/plan/plan.ts';
+import { IMAGE_ROLES, lockId } from '../mirror/resolve/lock.ts';
+import { EdgefabCommand } from './terminal/edgefab-command.ts';
+import { formatBytes } from './terminal/format-amount.ts';
+import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
+import { filterRequest, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
+
+export default class Resolve extends EdgefabCommand {
+  static override summary = 'Turn an image set into a lock that names every byte by digest';
+  static override description =
+    'Reads update graphs, release payloads, catalogs and manifests, and no image. A lock that is there is kept: ' +
+    'with --update it is made anew; without, a lock that no longer fits what is wanted is said to be stale ' +
+    '(exit status 4). Without IMAGESET it does what factory.yaml says.';
+  static override examples = [
+    '<%= config.bin %> resolve',
+    '<%= config.bin %> resolve imagesets/4.13.1.yaml -o 4.13.1.lock --authfile pull-secret.json',
+  ];
+  static override args = {
+    imageset: Args.file({
+      description: 'an ImageSetConfiguration; default: the factory says',
+      name: 'IMAGESET',
+    }),
+  };
+  static override flags = {
+    ...registryFlags,
+    ...resolveFlags,
+    factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
+    output: Flags.string({
+      char: 'o',
+      description: 'the lock; default: where the factory keeps it, edgefab.lock with IMAGESET',
+    }),
+    arch: Flags.string({ description: 'architecture to lock, with IMAGESET', default: 'x86_64' }),
+  };
+
+  async run(): Promise<unknown> {
+    const { args, flags } = await this.parse(Resolve);
+    this.begin(flags);
+    const filter = filterRequest(flags);
+    const { authfile, ...request } =
+      args.imageset === undefined
+        ? await factoryRequest(await loadFactory(flags.factory, realHost), filter)
+        : {
+            ...(await lockRequest(args.imageset, flags.output ?? 'edgefab.lock', flags.arch, filter)),
+            authfile: undefined,
+          };
+    const lockPath = flags.output ?? request.lockPath;
+    const client = await openRegistry(flags, authfile);
+    try {
+      const { lock, state, warnings } = await resolveLock(
+        { ...request, lockPath },
+        flags.update,
+        client,
+        lockOptions(flags, this.signal, (message) => this.say('info', message)),
+      );
+      for (const warning of warnings) this.say('warn', warning);
+      if (state !== 'kept') await writeLock(lockPath, lock);
+      const id = lockId(lock);
+      const { images, uniqueBlobs, uniqueBytes, duplicateBytes } = planPull(lock.images, new Set());
+      const roles = Object.fromEntries(
+        IMAGE_ROLES.map((role) => [role, lock.images.filter((image) => image.roles.includes(role)).length]),
+      );
+      const counted = Object.entries(roles).filter(([, count]) => count > 0);
+      this.print(`lock              ${lockPath}, ${state}, ${id}`);
+      if (lock.release !== undefined)
+        this.print(`release           ${lock.release.version ?? ''} ${lock.release.image}`);
+      this.print(
+        `images            ${images} (${counted.map(([role, count]) => `${count} ${role}`).join(', ')})`,
+      );
+      this.print(`unique blobs      ${uniqueBlobs}, ${formatBytes(uniqueBytes)}`);
+      this.print(`duplicates saved  ${formatBytes(duplicateBytes)}`);
+      return {
+        kind: 'Resolve',
+        lockPath,
+        lock: id,
+        state,
+        release: lock.release,
+        images,
+        roles,
+        uniqueBlobs,
+        uniqueBytes,
+        duplicateBytes,
+        warnings,
+      };
+    } finally {
+      client.close();
+    }
+  }
+}

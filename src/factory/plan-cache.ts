@@ -1,0 +1,59 @@
+import { type FolderSpace, folderSpace } from '../disk/folder-space.ts';
+import { type LivePhase, livePhase } from '../mirror/plan/live-phase.ts';
+import { measureRate } from '../mirror/plan/measure-rate.ts';
+import { type PullPlan, planPull, uniqueBlobs } from '../mirror/plan/plan.ts';
+import type { Lock } from '../mirror/resolve/lock.ts';
+import { heldBlobs } from '../mirror/store/held-blobs.ts';
+import type { MirrorRequest } from './mirror-request.ts';
+import { type LockOptions, type LockOutcome, type LockSources, resolveLock } from './resolve-lock.ts';
+
+export interface PlanOptions extends LockOptions {
+  readonly update: boolean;
+  /** Bytes per second, or `measure` to try the line for some seconds. */
+  readonly rate?: number | 'measure';
+  /** The clock for measuring, in milliseconds. */
+  readonly now: () => number;
+}
+
+/** What filling a cache will cost, and what it will ask of a machine. */
+export interface CachePlan {
+  readonly plan: PullPlan;
+  /** Bytes per second the time was computed with. */
+  readonly rate?: { readonly bytesPerSecond: number; readonly measured: boolean };
+  readonly livePhase: LivePhase;
+  readonly lockState: LockOutcome['state'];
+  readonly warnings: readonly string[];
+  readonly space: FolderSpace;
+  readonly fits: boolean;
+}
+
+/** Plans a cache without changing anything on disk. */
+export async function planCache(
+  request: MirrorRequest,
+  sources: LockSources,
+  options: PlanOptions,
+): Promise<{ readonly cachePlan: CachePlan; readonly lock: Lock }> {
+  const { lock, state, warnings } = await resolveLock(request, options.update, sources, options);
+  const blobs = uniqueBlobs(lock.images);
+  const held = await heldBlobs(request.folder, blobs);
+  const measured = options.rate === 'measure';
+  const bytesPerSecond = measured
+    ? await measureRate(
+        blobs.filter(({ digest }) => !held.has(digest)),
+        sources,
+        options,
+      )
+    : (options.rate as number | undefined);
+  const plan = planPull(lock.images, held, bytesPerSecond);
+  const space = await folderSpace(request.folder);
+  const cachePlan = {
+    plan,
+    ...(bytesPerSecond === undefined ? {} : { rate: { bytesPerSecond, measured } }),
+    livePhase: livePhase(lock.images, lock.release?.version),
+    lockState: state,
+    warnings,
+    space,
+    fits: plan.spaceBytes <= space.freeBytes,
+  };
+  return { cachePlan, lock };
+}
