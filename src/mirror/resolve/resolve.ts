@@ -34,29 +34,55 @@ export interface ResolveOptions {
   readonly onResolved?: (done: number, total: number) => void;
 }
 
-/** An image and what it is made of, read from the registry. */
+/** One reference and all who want it. */
+interface SharedWant {
+  readonly reference: string;
+  readonly roles: Set<ImageRole>;
+  readonly requiredBy: Set<string>;
+  readonly mirrorNames: Set<string>;
+}
+
+/** Joins wishes for the same reference: catalogs name one image bundle after bundle. */
+function shareReferences(wanted: readonly WantedImage[]): SharedWant[] {
+  const shared = new Map<string, SharedWant>();
+  for (const { reference, role, requiredBy, mirrorName } of wanted) {
+    const known: SharedWant = shared.get(reference) ?? {
+      reference,
+      roles: new Set(),
+      requiredBy: new Set(),
+      mirrorNames: new Set(),
+    };
+    known.roles.add(role);
+    known.requiredBy.add(requiredBy);
+    if (mirrorName !== undefined) known.mirrorNames.add(mirrorName);
+    shared.set(reference, known);
+  }
+  return [...shared.values()];
+}
+
+/** An image and what it is made of, read from the registry once for all who want it by this reference. */
 async function resolveOne(
-  wanted: WantedImage,
+  { reference: text, roles, requiredBy, mirrorNames }: SharedWant,
   source: ManifestSource,
   options: ResolveOptions,
 ): Promise<LockedImage> {
-  const reference = parseReference(wanted.reference);
+  const reference = parseReference(text);
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   const fetched = await source.getManifest(reference, signal);
-  const top = parseManifest(fetched.bytes, fetched.mediaType, wanted.reference);
+  const top = parseManifest(fetched.bytes, fetched.mediaType, text);
   let image: ImageManifest;
   let archDigest: Digest = fetched.digest;
   if (top.kind === 'index') {
-    const child = selectPlatform(top, options.architecture, wanted.reference);
+    const child = selectPlatform(top, options.architecture, text);
     const childReference = atDigest(reference, child.digest);
     const childBytes = await source.getManifest(childReference, signal);
     const parsed = parseManifest(childBytes.bytes, childBytes.mediaType, formatReference(childReference));
     if (parsed.kind !== 'image') {
       throw new EdgefabError(
-        `${wanted.reference}: the list's ${options.architecture} entry is a list again, want an image manifest`,
+        `${text}: the list's ${options.architecture} entry is a list again, want an image manifest`,
         {
           code: 'MANIFEST_INVALID',
-          place: { image: wanted.reference },
+          place: { image: text },
         },
       );
     }
@@ -69,27 +95,24 @@ async function resolveOne(
   for (const { digest, sizeBytes } of [image.config, ...image.layers]) {
     const known = blobs.get(digest);
     if (known !== undefined && known !== sizeBytes) {
-      throw new EdgefabError(
-        `${wanted.reference}: blob ${digest} has two sizes, ${known} and ${sizeBytes} bytes`,
-        {
-          code: 'MANIFEST_INVALID',
-          place: { image: wanted.reference },
-        },
-      );
+      throw new EdgefabError(`${text}: blob ${digest} has two sizes, ${known} and ${sizeBytes} bytes`, {
+        code: 'MANIFEST_INVALID',
+        place: { image: text },
+      });
     }
     blobs.set(digest, sizeBytes);
   }
   return {
     source: repositoryOf(reference),
     ...(reference.tag === undefined ? {} : { tag: reference.tag }),
-    ...(wanted.mirrorName === undefined ? {} : { mirrorNames: [wanted.mirrorName] }),
+    ...(mirrorNames.size === 0 ? {} : { mirrorNames: [...mirrorNames] }),
     digest: fetched.digest,
     archDigest,
     mediaType: top.mediaType,
     sizeBytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
     blobs: [...blobs].map(([digest, sizeBytes]) => ({ digest, sizeBytes })),
-    roles: [wanted.role],
-    requiredBy: [wanted.requiredBy],
+    roles: IMAGE_ROLES.filter((role) => roles.has(role)),
+    requiredBy: [...requiredBy],
   };
 }
 
@@ -126,14 +149,15 @@ export async function resolveImages(
   options: ResolveOptions,
 ): Promise<LockedImage[]> {
   const limit = pLimit(options.parallel);
+  const shared = shareReferences(wanted);
   let done = 0;
   const outcomes = await Promise.allSettled(
-    wanted.map((item) =>
+    shared.map((item) =>
       limit(async () => {
         options.signal?.throwIfAborted();
         const image = await resolveOne(item, source, options);
         done += 1;
-        options.onResolved?.(done, wanted.length);
+        options.onResolved?.(done, shared.length);
         return image;
       }),
     ),
@@ -149,7 +173,7 @@ export async function resolveImages(
       (failure) => `  ${failure instanceof Error ? failure.message : String(failure)}`,
     );
     throw new EdgefabError(
-      `${failures.length} of ${wanted.length} images could not be resolved:\n${lines.join('\n')}`,
+      `${failures.length} of ${shared.length} images could not be resolved:\n${lines.join('\n')}`,
       {
         code: first.code,
         suggestions: first.suggestions,

@@ -83,3 +83,16 @@ test.each([
     expect.objectContaining({ code: 'LOCK_INVALID', message: expect.stringMatching(message) }),
   );
 });
+
+test('a lock without images is written and read back', () => {
+  const ignored = [{ reference: 'quay.io/org/b:v1', reason: 'blockedImages' }];
+  const empty = { ...LOCK, images: [], ignored };
+  expect(formatLock(empty)).toMatch(/\nimages: \[\]\nignored:\n {2}- reference: /);
+  expect(parseLock(formatLock(empty), 'edgefab.lock')).toEqual(empty);
+});
+
+test('texts that YAML would read as something else are quoted, and read back', () => {
+  const requiredBy = ['- x', 'a: b', 'a # b', 'null', 'two\nlines', '---', ' x ', '%y'].sort();
+  const lock = { ...LOCK, images: [lockedImage('quay.io/org/a', { layer: 10 }, { requiredBy })] };
+  expect(parseLock(formatLock(lock), 'edgefab.lock')).toEqual(lock);
+});
