@@ -33,7 +33,10 @@ async function openRelease(scale: number, place: Parameters<typeof startDockerRe
   const folder = join(cache, 'edgefab-bench', `release-2-${scale}`);
   const note = join(folder, 'release.json');
   const storageDir = join(folder, 'storage');
-  let release = await readFile(note, 'utf8').then((text) => JSON.parse(text) as PushedRelease, () => undefined);
+  let release = await readFile(note, 'utf8').then(
+    (text) => JSON.parse(text) as PushedRelease,
+    () => undefined,
+  );
   if (release === undefined) {
     rmSync(folder, { recursive: true, force: true });
     process.stdout.write('making the release, about two minutes …\n');
@@ -69,8 +72,10 @@ export async function run(args: readonly string[]): Promise<void> {
   try {
     const opened = await openRelease(Number(values.scale), place);
     const { registry } = opened;
-    const release = values.images === undefined ? opened.release : firstImages(opened.release, Number(values.images));
-    const delay = Number(values.delay) > 0 ? await startDelayProxy(registry.host, Number(values.delay)) : undefined;
+    const release =
+      values.images === undefined ? opened.release : firstImages(opened.release, Number(values.images));
+    const delay =
+      Number(values.delay) > 0 ? await startDelayProxy(registry.host, Number(values.delay)) : undefined;
     try {
       const host = delay?.host ?? registry.host;
       const flows = [
@@ -106,7 +111,11 @@ function describe(release: PushedRelease): string {
 async function race(
   flows: readonly Flow[],
   registry: DockerRegistry,
-  { folder, runs, mbit }: { readonly folder: string; readonly runs: number; readonly mbit: number | undefined },
+  {
+    folder,
+    runs,
+    mbit,
+  }: { readonly folder: string; readonly runs: number; readonly mbit: number | undefined },
 ): Promise<void> {
   const figures = new Map<string, ProcessFigures[]>(flows.map(({ name }) => [name, []]));
   const fetched = new Map<string, number>();
@@ -123,12 +132,15 @@ async function race(
       rmSync(target, { recursive: true });
     }
   }
-  process.stdout.write(figureTable(figures));
+  process.stdout.write(figureTable(figures, ['wall', 'CPU', 'anonymous memory']));
   const [first] = flows;
   const ours = fetched.get(first?.name ?? '') ?? Number.NaN;
   for (const [name, bytes] of fetched) {
     const seconds = spreadOf((figures.get(name) ?? []).map(({ wallSeconds }) => wallSeconds)).min;
-    const use = mbit === undefined ? '' : `, ${((bytes * 100) / seconds / ((mbit / 8) * 1e6 * PAYLOAD_SHARE)).toFixed(1)} % of the line`;
+    const use =
+      mbit === undefined
+        ? ''
+        : `, ${((bytes * 100) / seconds / ((mbit / 8) * 1e6 * PAYLOAD_SHARE)).toFixed(1)} % of the line`;
     process.stdout.write(`${name}: fetched ${megabytes(bytes)}, ${(bytes / ours).toFixed(2)} x${use}\n`);
   }
   const again = spreadOf(warm.map(({ wallSeconds }) => wallSeconds));

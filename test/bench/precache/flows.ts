@@ -71,7 +71,12 @@ export function curlFlow(host: string, release: PushedRelease, parallel: number)
       );
       writeFileSync(config, lines.join(''));
       const get = `curl --silent --show-error --fail -Z --parallel-max ${parallel} -K ${config}`;
-      return ['sh', '-e', '-c', `${get}; sync -f ${folder}; openssl dgst -sha256 -r ${folder}/* > ${config}.sums`];
+      return [
+        'sh',
+        '-e',
+        '-c',
+        `${get}; sync -f ${folder}; openssl dgst -sha256 -r ${folder}/* > ${config}.sums`,
+      ];
     },
   };
 }

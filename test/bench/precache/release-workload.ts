@@ -69,7 +69,10 @@ export function releaseRecipe(scale: number): ImageRecipe[] {
 }
 
 const WORDS = Array.from({ length: 4096 }, (_, at) =>
-  createHash('sha256').update(`word ${at}`).digest('base64url').slice(0, 3 + (at % 9)),
+  createHash('sha256')
+    .update(`word ${at}`)
+    .digest('base64url')
+    .slice(0, 3 + (at % 9)),
 );
 
 /** Text that packs to about 45 %: words in an order that depends on the seed. */
@@ -168,7 +171,11 @@ export interface PushedRelease {
   readonly duplicateBytes: number;
   readonly amd64UniqueBytes: number;
   readonly amd64DuplicateBytes: number;
-  readonly amd64Blobs: readonly { readonly repository: string; readonly digest: Digest; readonly sizeBytes: number }[];
+  readonly amd64Blobs: readonly {
+    readonly repository: string;
+    readonly digest: Digest;
+    readonly sizeBytes: number;
+  }[];
 }
 
 /** Makes and pushes the release straight into a plain-http registry. Takes about a minute at scale 0.18 on two cores. */
@@ -260,7 +267,9 @@ export async function pushRelease(base: string, scale: number): Promise<PushedRe
       await put(image.tag ?? top, types.list, list);
     } else if (image.tag !== undefined) {
       const url = `${base}/v2/${image.repository}/manifests/${top}`;
-      const manifest = await (await request(url, { method: 'GET', headers: { accept: types.manifest } }, 200)).text();
+      const manifest = await (
+        await request(url, { method: 'GET', headers: { accept: types.manifest } }, 200)
+      ).text();
       await put(image.tag, types.manifest, manifest);
     }
     duplicateBytes += bytesOfImage;
