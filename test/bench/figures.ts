@@ -26,16 +26,22 @@ function row(name: string, values: readonly number[], digits: number, unit: stri
   return `${name.padEnd(26)}${cells}  ${unit}`;
 }
 
-const FIGURES = [
-  { name: 'wall', of: (run: ProcessFigures) => run.wallSeconds, digits: 2, unit: 's' },
-  { name: 'peak memory', of: (run: ProcessFigures) => run.peakMiB, digits: 0, unit: 'MiB' },
-] as const;
+const FIGURES = {
+  wall: { of: (run: ProcessFigures) => run.wallSeconds, digits: 2, unit: 's' },
+  'peak memory': { of: (run: ProcessFigures) => run.peakMiB, digits: 0, unit: 'MiB' },
+  CPU: { of: (run: ProcessFigures) => run.cpuSeconds, digits: 1, unit: 's' },
+  'anonymous memory': { of: (run: ProcessFigures) => run.anonymousMiB, digits: 0, unit: 'MiB' },
+} as const;
 
 /** Lays out the runs of each contestant; with two or more, each one's ratio to the first. */
-export function figureTable(contestants: ReadonlyMap<string, readonly ProcessFigures[]>): string {
+export function figureTable(
+  contestants: ReadonlyMap<string, readonly ProcessFigures[]>,
+  figures: readonly (keyof typeof FIGURES)[] = ['wall', 'peak memory'],
+): string {
   const lines = [`${''.padEnd(26)}${['min', 'median', 'max'].map((name) => name.padStart(9)).join('')}`];
   const [first, ...others] = [...contestants];
-  for (const { name, of, digits, unit } of FIGURES) {
+  for (const name of figures) {
+    const { of, digits, unit } = FIGURES[name];
     for (const [who, runs] of contestants) lines.push(row(`${who} ${name}`, runs.map(of), digits, unit));
     for (const [who, runs] of first === undefined ? [] : others) {
       lines.push(

@@ -6,7 +6,7 @@ import { type MadeCertificate, makeCertificate } from './made-certificate.ts';
 import { startTokenServer, type TokenServer } from './token-server.ts';
 
 export interface DockerRegistry {
-  /** 127.0.0.1:PORT */
+  /** HOST:PORT, on loopback unless asked otherwise. */
   readonly host: string;
   readonly url: string;
   readonly storageDir: string;
@@ -30,6 +30,10 @@ export interface DockerRegistryOptions {
   readonly storageDir?: string;
   readonly readOnly?: boolean;
   readonly tokenLifetimeSeconds?: number;
+  /** Where it listens; another address only inside a network namespace of its own. */
+  readonly address?: string;
+  /** A command to start it under, for example one that enters a network namespace. */
+  readonly under?: readonly string[];
 }
 
 /** The programs these tests start. */
@@ -42,7 +46,7 @@ const identityToken = 'identity-token-of-the-technician';
 function waitForPort(child: ChildProcess, log: () => string): Promise<number> {
   return new Promise((resolve, reject) => {
     const look = (): void => {
-      const port = /listening on 127\.0\.0\.1:(\d+)/.exec(log())?.[1];
+      const port = /listening on [\d.]+:(\d+)/.exec(log())?.[1];
       if (port !== undefined) resolve(Number(port));
     };
     child.stdout?.on('data', look);
@@ -54,7 +58,7 @@ function waitForPort(child: ChildProcess, log: () => string): Promise<number> {
 
 /** Starts Debian's docker-registry on a free loopback port, with the access and TLS asked for. */
 export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
-  const { auth = 'none', tls = false, readOnly = false } = options;
+  const { auth = 'none', tls = false, readOnly = false, address = '127.0.0.1' } = options;
   const folder = await mkdtemp(join(tmpdir(), 'edgefab-registry-'));
   const storageDir = options.storageDir ?? join(folder, 'storage');
   await mkdir(storageDir, { recursive: true });
@@ -90,7 +94,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
       maintenance: { readonly: { enabled: readOnly } },
     },
     http: {
-      addr: '127.0.0.1:0',
+      addr: `${address}:0`,
       ...(tls ? { tls: { certificate: files.certificate, key: files.key } } : {}),
     },
     ...access,
@@ -98,7 +102,8 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   const configPath = join(folder, 'config.yml');
   // JSON is YAML.
   await writeFile(configPath, JSON.stringify(config));
-  const child = spawn('docker-registry', ['serve', configPath], {
+  const [program = '', ...args] = [...(options.under ?? []), 'docker-registry', 'serve', configPath];
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
   });
@@ -113,7 +118,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   };
   try {
     const port = await waitForPort(child, () => log);
-    const host = `127.0.0.1:${port}`;
+    const host = `${address}:${port}`;
     const authPath = join(folder, 'auth.json');
     const entry = { auth: Buffer.from(`${username}:${password}`).toString('base64') };
     await writeFile(authPath, JSON.stringify({ auths: auth === 'none' ? {} : { [host]: entry } }), {
