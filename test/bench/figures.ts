@@ -8,7 +8,7 @@ interface Spread {
 }
 
 /** Orders figures and picks the ends and the middle; of an even number the mean of the two middle ones. */
-function spreadOf(values: readonly number[]): Spread {
+export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (index: number): number => sorted[index] ?? Number.NaN;
   const half = (sorted.length - 1) / 2;
@@ -23,7 +23,7 @@ function pairRatios(of: readonly number[], to: readonly number[]): number[] {
 function row(name: string, values: readonly number[], digits: number, unit: string): string {
   const { min, median, max } = spreadOf(values);
   const cells = [min, median, max].map((value) => value.toFixed(digits).padStart(9)).join('');
-  return `${name.padEnd(26)}${cells}  ${unit}`;
+  return `${name.padEnd(38)}${cells}  ${unit}`;
 }
 
 const FIGURES = {
@@ -38,7 +38,7 @@ export function figureTable(
   contestants: ReadonlyMap<string, readonly ProcessFigures[]>,
   figures: readonly (keyof typeof FIGURES)[] = ['wall', 'peak memory'],
 ): string {
-  const lines = [`${''.padEnd(26)}${['min', 'median', 'max'].map((name) => name.padStart(9)).join('')}`];
+  const lines = [`${''.padEnd(38)}${['min', 'median', 'max'].map((name) => name.padStart(9)).join('')}`];
   const [first, ...others] = [...contestants];
   for (const name of figures) {
     const { of, digits, unit } = FIGURES[name];

@@ -38,7 +38,7 @@ function fraction(...words: readonly (string | number)[]): number {
 }
 
 /** The recipe of 64 images, five of them lists of four. */
-export function releaseRecipe(scale: number): ImageRecipe[] {
+function releaseRecipe(scale: number): ImageRecipe[] {
   const layer = (name: string, megabytes: number, files: number): LayerRecipe => ({
     name,
     packedBytes: Math.round(megabytes * scale * 1e6),

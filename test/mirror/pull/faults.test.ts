@@ -84,7 +84,7 @@ describe.skipIf(!ready)(`a pull through a bad line from a docker-registry${skipp
     ['416 after a reset', () => largest(reset(1_000_000), status(416)), 1_000_000],
     [
       'a slow manifest',
-      () => (path) => (path.includes('/manifests/') ? { kind: 'drip', bytes: 20 } : undefined),
+      () => (path) => (path.includes('/manifests/') ? { kind: 'drip', bytes: 200 } : undefined),
       0,
     ],
     [
