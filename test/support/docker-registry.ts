@@ -47,10 +47,12 @@ function waitForPort(child: ChildProcess, log: () => string): Promise<number> {
   return new Promise((resolve, reject) => {
     const look = (): void => {
       const port = /listening on [\d.]+:(\d+)/.exec(log())?.[1];
-      if (port !== undefined) resolve(Number(port));
+      if (port === undefined) return;
+      // The log grows; nobody should read all of it at each line.
+      for (const stream of [child.stdout, child.stderr]) stream?.off('data', look);
+      resolve(Number(port));
     };
-    child.stdout?.on('data', look);
-    child.stderr?.on('data', look);
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', look);
     child.once('error', reject);
     child.once('exit', (status) => reject(new Error(`docker-registry ended with ${status}: ${log()}`)));
   });
