@@ -1,8 +1,7 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
-import { stalled } from './failure.ts';
+import type * as http from 'node:http';
+import { sendRequest } from './http-request.ts';
 import { followRedirects } from './redirect.ts';
-import { type Transport, USER_AGENT } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /** A body this small is read to its end, so that its connection can be used again. */
 const SMALL_BODY_BYTES = 64 * 1024;
@@ -25,47 +24,23 @@ function discard(response: http.IncomingMessage): void {
   else response.destroy();
 }
 
-/**
- * Sends one GET over node:http(s), not over fetch: undici 7 ends the process when a server closes a socket
- * while its reader is slow. Resolves when the headers are there.
- */
-function send(
+async function send(
   transport: Transport,
   url: URL,
   authorization: string | undefined,
   { offset, signal }: BlobRequest,
 ): Promise<BlobAnswer> {
-  return new Promise((resolve, reject) => {
-    const secure = url.protocol === 'https:';
-    const request = (secure ? https : http).get(url, {
-      agent: secure ? transport.httpsAgent : transport.httpAgent,
-      signal,
-      headers: {
-        'user-agent': USER_AGENT,
-        // The digest is that of the stored bytes.
-        'accept-encoding': 'identity',
-        ...(offset > 0 ? { range: `bytes=${offset}-` } : {}),
-        ...(authorization === undefined ? {} : { authorization }),
-      },
-    });
-    const { stallTimeoutMs } = transport;
-    const timer = setTimeout(() => request.destroy(stalled(stallTimeoutMs)), stallTimeoutMs);
-    // Stays for good: an error may still come after the answer, and the body reports that one.
-    request.on('error', (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    request.once('response', (response) => {
-      clearTimeout(timer);
-      response.on('error', () => {});
-      resolve({
-        status: response.statusCode ?? 0,
-        location: response.headers.location,
-        response,
-        discard: () => discard(response),
-      });
-    });
-  });
+  const headers = {
+    ...(offset > 0 ? { range: `bytes=${offset}-` } : {}),
+    ...(authorization === undefined ? {} : { authorization }),
+  };
+  const response = await sendRequest(transport, url, { method: 'GET', headers, signal });
+  return {
+    status: response.statusCode ?? 0,
+    location: response.headers.location,
+    response,
+    discard: () => discard(response),
+  };
 }
 
 /** Asks for a blob, following redirects by our rules. Throws Node's errors as they are. */

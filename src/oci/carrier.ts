@@ -1,10 +1,10 @@
 import type { ApiFetcherArgs } from '@ts-rest/core';
-import got, { type Method } from 'got';
 import { z } from 'zod';
 import { EdgefabError } from '../errors.ts';
 import { shownUrl, trickled } from './failure.ts';
+import { sendRequest } from './http-request.ts';
 import { followRedirects } from './redirect.ts';
-import { type Transport, USER_AGENT } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /** An answer of a contract's route. `body` is checked JSON where the route has a schema, otherwise bytes. */
 export interface Carried {
@@ -40,58 +40,33 @@ function headersOf(raw: Readonly<Record<string, string | string[] | undefined>>)
 /** A body that brings less than this in a stall time counts as stalled: one byte a minute never ends. */
 const LEAST_PROGRESS_BYTES = 16 * 1024;
 
-/** Sends one request with got; reads at most `maxBytes` of the body. Throws got's errors as they are. */
+/** Sends one request; reads at most `maxBytes` of the body. Throws Node's errors as they are. */
 async function send(transport: Transport, url: URL, request: SmallRequest): Promise<SmallAnswer> {
+  const { method, headers, body, maxBytes, signal } = request;
+  const response = await sendRequest(transport, url, { method, headers, body, signal });
   const idle = transport.stallTimeoutMs;
-  request.signal?.throwIfAborted();
-  const stream = got.stream(url, {
-    method: request.method as Method,
-    headers: { 'user-agent': USER_AGENT, ...request.headers },
-    ...(request.body === undefined ? {} : { body: request.body }),
-    agent: { http: transport.httpAgent, https: transport.httpsAgent },
-    https: { rejectUnauthorized: transport.httpsAgent.options.rejectUnauthorized ?? true },
-    // Each phase may take this long without progress; there is no limit on the whole.
-    timeout: { lookup: idle, connect: idle, secureConnect: idle, socket: idle, response: idle },
-    retry: { limit: 0 },
-    followRedirect: false,
-    throwHttpErrors: false,
-    decompress: false,
-  });
-  // got would go on listening to a signal after the answer and then throw an error that nobody can catch.
-  const { signal } = request;
-  const stop = (): void => {
-    stream.destroy(signal?.reason);
-  };
-  stream.on('error', () => {});
-  signal?.addEventListener('abort', stop);
   const chunks: Uint8Array[] = [];
   let size = 0;
   let sizeBefore = 0;
-  let watch: NodeJS.Timeout | undefined;
-  stream.once('response', () => {
-    watch = setInterval(() => {
-      if (size - sizeBefore < LEAST_PROGRESS_BYTES) stream.destroy(trickled(idle, LEAST_PROGRESS_BYTES));
-      sizeBefore = size;
-    }, idle);
-  });
+  const watch = setInterval(() => {
+    if (size - sizeBefore < LEAST_PROGRESS_BYTES) response.destroy(trickled(idle, LEAST_PROGRESS_BYTES));
+    sizeBefore = size;
+  }, idle);
   try {
-    for await (const chunk of stream) {
-      size += chunk.length;
-      // Leaving the loop destroys the stream.
-      if (size > request.maxBytes) break;
-      chunks.push(chunk);
+    for await (const chunk of response) {
+      size += (chunk as Uint8Array).length;
+      // Leaving the loop destroys the answer.
+      if (size > maxBytes) break;
+      chunks.push(chunk as Uint8Array);
     }
   } finally {
     clearInterval(watch);
-    signal?.removeEventListener('abort', stop);
   }
-  const { response } = stream;
-  if (response === undefined) throw new Error('the request ended without an answer');
   return {
-    status: response.statusCode,
+    status: response.statusCode ?? 0,
     headers: headersOf(response.headers),
     bytes: Buffer.concat(chunks),
-    overflow: size > request.maxBytes,
+    overflow: size > maxBytes,
   };
 }
 
@@ -113,7 +88,7 @@ function parseBody(schema: z.ZodTypeAny, bytes: Uint8Array, url: URL): unknown {
 }
 
 /**
- * Carries a ts-rest call over got: our redirect rules for GET, none for POST, bodies bounded by `maxBytes`
+ * Carries a ts-rest call over HTTP: our redirect rules for GET, none for POST, bodies bounded by `maxBytes`
  * (REGISTRY_REFUSED beyond; error bodies are cut instead).
  */
 export async function carry(

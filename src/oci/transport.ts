@@ -7,7 +7,7 @@ import { openAgents } from './agents.ts';
 import { NO_PROXIES, type ProxySettings } from './proxy-settings.ts';
 import type { RegistryCertificates } from './registry-certificates.ts';
 
-/** The connections for one registry: shared by got (small answers) and by blob bodies. */
+/** The connections for one registry: shared by small answers and blob bodies. */
 export interface Transport {
   readonly httpAgent: http.Agent;
   readonly httpsAgent: https.Agent;

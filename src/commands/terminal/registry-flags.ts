@@ -20,7 +20,7 @@ export const registryFlags = {
   insecure: Flags.boolean({ description: 'accept plain HTTP and unverified TLS', helpGroup: 'REGISTRY' }),
   parallel: Flags.integer({
     description: 'transfers at once',
-    default: 6,
+    default: 12,
     min: 1,
     max: 32,
     helpGroup: 'REGISTRY',
