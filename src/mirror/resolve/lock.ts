@@ -97,6 +97,15 @@ function compare(a: string, b: string): number {
 
 /** Writes a lock: images sorted by source, then digest, keys in one order, so that the same lock has the same bytes. */
 export function formatLock(value: Lock): string {
+  const known = lockTexts.get(value) ?? lockText(value);
+  lockTexts.set(value, known);
+  return known;
+}
+
+/** A lock is written, named and compared by its text, which for thousands of images takes half a second to make. */
+const lockTexts = new WeakMap<Lock, string>();
+
+function lockText(value: Lock): string {
   const images = [...value.images]
     .sort((a, b) => compare(a.source, b.source) || compare(a.digest, b.digest))
     .map((image) => ({
