@@ -41,6 +41,10 @@ test('an old Node that runs npm does not leave out our own optional packages', (
   expect(lock.packages['node_modules/node-liblzma']).not.toHaveProperty('engines');
 });
 
+test('the root is no workspace of itself: npx would build it again at each call', () => {
+  expect(lock.packages).not.toHaveProperty(['node_modules/edgefab']);
+});
+
 test('the lock file names no registry host', () => {
   const hosted = Object.values(lock.packages).filter((entry) => /^https?:/.test(entry.resolved ?? ''));
   expect(hosted).toEqual([]);
