@@ -1,4 +1,4 @@
-import { Args, Flags } from '@oclif/core';
+import { Flags } from '@oclif/core';
 import { EdgefabError } from '../errors.ts';
 import { loadFactory } from '../factory/load.ts';
 import { factoryRequest, imageSetRequest } from '../factory/mirror-request.ts';
@@ -9,7 +9,7 @@ import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { formatBytes, parseRate } from './terminal/format-amount.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderCachePlan } from './terminal/render-plan.ts';
-import { filterRequest, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
+import { filterRequest, imageSetArgs, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 export default class Plan extends EdgefabCommand {
   static override summary =
@@ -23,12 +23,7 @@ export default class Plan extends EdgefabCommand {
     '<%= config.bin %> plan --measure --json',
     '<%= config.bin %> plan imagesets/4.13.1.yaml --folder /run/media/edgefab',
   ];
-  static override args = {
-    imageset: Args.file({
-      description: 'an ImageSetConfiguration; default: the factory says',
-      name: 'IMAGESET',
-    }),
-  };
+  static override args = imageSetArgs;
   static override flags = {
     ...registryFlags,
     ...resolveFlags,

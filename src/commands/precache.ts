@@ -1,8 +1,8 @@
-import { Args, Flags, type Interfaces } from '@oclif/core';
+import { Flags, type Interfaces } from '@oclif/core';
 import { withCacheDevice } from '../disk/cache-device.ts';
 import { EdgefabError } from '../errors.ts';
 import { loadFactory } from '../factory/load.ts';
-import { factoryRequest, imageSetRequest } from '../factory/mirror-request.ts';
+import { factoryRequest, imageSetRequest, type MirrorRequest } from '../factory/mirror-request.ts';
 import { precache } from '../factory/precache.ts';
 import { resolveLock } from '../factory/resolve-lock.ts';
 import { realHost } from '../host/real-host.ts';
@@ -13,7 +13,7 @@ import { parseRateFlags, rateFlags } from './terminal/rate-flags.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderPlan } from './terminal/render-plan.ts';
 import { renderResult } from './terminal/render-result.ts';
-import { lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
+import { filterRequest, imageSetArgs, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 type PrecacheFlags = Interfaces.InferredFlags<typeof Precache.flags>;
 
@@ -27,12 +27,7 @@ export default class Precache extends EdgefabCommand {
     '<%= config.bin %> precache imagesets/4.13.1.yaml --folder /run/media/edgefab --authfile pull-secret.json',
     '<%= config.bin %> precache imagesets/4.13.1.yaml --device edgefab',
   ];
-  static override args = {
-    imageset: Args.file({
-      description: 'an ImageSetConfiguration; default: the factory says',
-      name: 'IMAGESET',
-    }),
-  };
+  static override args = imageSetArgs;
   static override flags = {
     ...registryFlags,
     ...resolveFlags,
@@ -138,20 +133,8 @@ export default class Precache extends EdgefabCommand {
     }
   }
 
-  async #request(
-    imageset: string | undefined,
-    flags: {
-      factory: string;
-      folder: string | undefined;
-      arch: string;
-      filter: string | undefined;
-      'force-filter': boolean;
-    },
-  ) {
-    const filter = {
-      ...(flags.filter === undefined ? {} : { filter: flags.filter }),
-      forceFilter: flags['force-filter'],
-    };
+  async #request(imageset: string | undefined, flags: PrecacheFlags): Promise<MirrorRequest> {
+    const filter = filterRequest(flags);
     if (imageset === undefined) {
       const request = await factoryRequest(await loadFactory(flags.factory, realHost), filter);
       return flags.folder === undefined ? request : { ...request, folder: flags.folder };

@@ -1,4 +1,4 @@
-import { Args, Flags } from '@oclif/core';
+import { Flags } from '@oclif/core';
 import { loadFactory } from '../factory/load.ts';
 import { factoryRequest, lockRequest } from '../factory/mirror-request.ts';
 import { resolveLock } from '../factory/resolve-lock.ts';
@@ -9,7 +9,7 @@ import { IMAGE_ROLES, lockId } from '../mirror/resolve/lock.ts';
 import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { formatBytes } from './terminal/format-amount.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
-import { filterRequest, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
+import { filterRequest, imageSetArgs, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 export default class Resolve extends EdgefabCommand {
   static override summary = 'Turn an image set into a lock that names every byte by digest';
@@ -21,12 +21,7 @@ export default class Resolve extends EdgefabCommand {
     '<%= config.bin %> resolve',
     '<%= config.bin %> resolve imagesets/4.13.1.yaml -o 4.13.1.lock --authfile pull-secret.json',
   ];
-  static override args = {
-    imageset: Args.file({
-      description: 'an ImageSetConfiguration; default: the factory says',
-      name: 'IMAGESET',
-    }),
-  };
+  static override args = imageSetArgs;
   static override flags = {
     ...registryFlags,
     ...resolveFlags,

@@ -36,14 +36,10 @@ export async function planCache(
   const { lock, state, warnings } = await resolveLock(request, options.update, sources, options);
   const blobs = uniqueBlobs(lock.images);
   const held = await heldBlobs(request.folder, blobs);
+  const missing = blobs.filter(({ digest }) => !held.has(digest));
   const measured = options.rate === 'measure';
-  const bytesPerSecond = measured
-    ? await measureRate(
-        blobs.filter(({ digest }) => !held.has(digest)),
-        sources,
-        options,
-      )
-    : (options.rate as number | undefined);
+  const bytesPerSecond =
+    options.rate === 'measure' ? await measureRate(missing, sources, options) : options.rate;
   const plan = planPull(lock.images, held, bytesPerSecond);
   const space = await folderSpace(request.folder);
   const cachePlan = {

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -10,6 +9,7 @@ import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startPullWorld } from '../support/pull-world.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { haveTools } from '../support/tools.ts';
+import { writeImageSet } from '../support/write-image-set.ts';
 
 const ready = haveTools(...REGISTRY_TOOLS);
 const skipped = ready ? '' : ` (SKIPPED: needs ${REGISTRY_TOOLS.join(', ')})`;
@@ -21,12 +21,10 @@ describe.skipIf(!ready)(`a precache that is stopped and continued${skipped}`, ()
     const proxy = await startFaultProxy(world.registry.host, () => undefined);
     const folder = tempFolder();
     const set = join(folder, 'imageset.yaml');
-    const names = world
-      .lockAt(proxy.host)
-      .images.map(({ source, digest }) => `    - name: ${source}@${digest}`);
-    writeFileSync(
+    const { images } = world.lockAt(proxy.host);
+    writeImageSet(
       set,
-      `apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  additionalImages:\n${names.join('\n')}\n`,
+      images.map(({ source, digest }) => `${source}@${digest}`),
     );
     const cache = join(folder, 'cache');
     const rest = ['--insecure', '--retry-times', '0', '--limit-rate', '7M', '--progress', 'json'];

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startFaultProxy } from './fault-proxy.ts';
 import type { PullWorld } from './pull-world.ts';
 import { runEdgefabJson } from './run-edgefab.ts';
 import { tempFolder } from './temp-folder.ts';
+import { writeImageSet } from './write-image-set.ts';
 
 export interface KilledRuns {
   readonly cache: string;
@@ -27,12 +27,10 @@ export async function runAndKill(
   const folder = tempFolder();
   const proxy = await startFaultProxy(world.registry.host, () => undefined);
   const set = join(folder, 'imageset.yaml');
-  const names = world
-    .lockAt(proxy.host)
-    .images.map(({ source, digest }) => `    - name: ${source}@${digest}`);
-  writeFileSync(
+  const { images } = world.lockAt(proxy.host);
+  writeImageSet(
     set,
-    `apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  additionalImages:\n${names.join('\n')}\n`,
+    images.map(({ source, digest }) => `${source}@${digest}`),
   );
   const cache = join(folder, 'cache');
   const command = ['precache', set, '--folder', cache, '--insecure', '--parallel', String(parallel)];

@@ -1,9 +1,17 @@
-import { Flags } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
 import { graphSource } from '../../factory/graph-source.ts';
 import type { FilterRequest } from '../../factory/mirror-request.ts';
 import { releaseTrust } from '../../factory/release-trust.ts';
 import type { LockOptions } from '../../factory/resolve-lock.ts';
 import { realHost } from '../../host/real-host.ts';
+
+/** The argument of every command that takes an image set in place of a factory's. */
+export const imageSetArgs = {
+  imageset: Args.file({
+    description: 'an ImageSetConfiguration; default: the factory says',
+    name: 'IMAGESET',
+  }),
+};
 
 /** Flags of every command that may resolve an image set. */
 export const resolveFlags = {

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { digestHex } from '../../../src/oci/digest.ts';
+import { writeImageSet } from '../../support/write-image-set.ts';
 import type { PushedRelease } from './release-workload.ts';
 
 /** One way to get the whole release onto a disk: a command that starts with an empty folder. */
@@ -18,10 +19,9 @@ export function edgefabFlow(host: string, release: PushedRelease, parallel: numb
     name: `edgefab, ${parallel} streams`,
     command: (folder) => {
       const set = `${folder}.yaml`;
-      const lines = release.images.map(({ reference }) => `    - name: ${host}/${reference}\n`);
-      writeFileSync(
+      writeImageSet(
         set,
-        `apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  additionalImages:\n${lines.join('')}`,
+        release.images.map(({ reference }) => `${host}/${reference}`),
       );
       const flags = ['--folder', folder, '--insecure', '--parallel', String(parallel), '--progress', 'none'];
       return [process.execPath, PROGRAM, 'precache', set, ...flags];
