@@ -8,6 +8,7 @@ import {
 } from '../mirror/resolve/image-set-images.ts';
 import { type Lock, parseLock } from '../mirror/resolve/lock.ts';
 import { lockSignatures } from '../mirror/resolve/lock-signatures.ts';
+import { openReadAhead } from '../mirror/resolve/read-ahead.ts';
 import { type ResolveOptions, resolveImages } from '../mirror/resolve/resolve.ts';
 import type { ReferrerSource } from '../mirror/resolve/signature/find-image-signatures.ts';
 import { type Architecture, architectureOf } from '../oci/architecture.ts';
@@ -89,6 +90,7 @@ async function makeLock(
 ): Promise<{ lock: Lock; warnings: string[] }> {
   const architecture = ociArchitecture(request.arch);
   const { bootstrap, filters, forceFilter } = request;
+  const ahead = openReadAhead(sources, { ...options, architecture });
   const found: ImageSetImages[] = [];
   for (const imageSet of request.imageSets) {
     found.push(
@@ -97,12 +99,13 @@ async function makeLock(
         architecture,
         filters,
         forceFilter,
+        foresee: (image) => ahead.foresee(image),
         ...(bootstrap === undefined ? {} : { bootstrap }),
       }),
     );
   }
   const wanted = [...found.flatMap((set) => set.wanted), ...request.tools];
-  const images = await resolveImages(wanted, sources, { ...options, architecture });
+  const images = await resolveImages(wanted, ahead, { ...options, architecture });
   const releases = found.flatMap((set) => set.releases);
   const signed = await lockSignatures(images, releases, sources, { ...options, architecture });
   const [release] = releases;

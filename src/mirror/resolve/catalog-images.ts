@@ -5,10 +5,11 @@ import { digestOf } from '../../oci/digest.ts';
 import { type ImageManifest, parseManifest, selectPlatform } from '../../oci/manifest.ts';
 import { atDigest, formatReference, type ImageReference, parseReference } from '../../oci/reference.ts';
 import type { ImageSet, OperatorCatalog } from '../imageset/image-set.ts';
+import { buildCatalog, type ReadFile } from './catalog/build-catalog.ts';
 import type { Catalog } from './catalog/catalog.ts';
-import type { CatalogRequest } from './catalog/catalog-request.ts';
+import type { CatalogRequest, CatalogSemantics } from './catalog/catalog-request.ts';
 import { filterCatalog } from './catalog/filter-catalog.ts';
-import { readCatalog } from './catalog/read-catalog.ts';
+import { type ReadCatalogOptions, readCatalog } from './catalog/read-catalog.ts';
 import type { BlobOpener, ManifestSource } from './payload/content-sources.ts';
 import type { WantedImage } from './resolve.ts';
 import { verifiedLayer } from './verified-layer.ts';
@@ -21,14 +22,22 @@ interface CatalogOptions {
   readonly signal?: AbortSignal;
 }
 
+interface LoadOptions extends CatalogOptions, Pick<ReadCatalogOptions, 'onFile'> {}
+
+interface ImagesOptions extends CatalogOptions {
+  /** Told of images that will probably be named, while the catalog is still being read. */
+  readonly foresee?: (image: ImageReference) => void;
+}
+
 /** Reads the essentials of a catalog out of its index image. Throws CATALOG_INVALID, BLOB_DIGEST_MISMATCH and what `sources` throws. */
 export async function loadCatalog(
   reference: ImageReference,
   sources: ManifestSource & BlobOpener,
-  options: CatalogOptions,
+  options: LoadOptions,
 ): Promise<Catalog> {
   const where = formatReference(reference);
   const signal = options.signal === undefined ? {} : { signal: options.signal };
+  const onFile = options.onFile === undefined ? {} : { onFile: options.onFile };
   const { manifest, repository } = await catalogManifest(reference, where, sources, options);
   const open = async (digest: typeof manifest.config.digest): Promise<Readable> =>
     (await sources.openBlob(repository, digest, signal)).stream;
@@ -46,7 +55,7 @@ export async function loadCatalog(
     mediaType,
     open: async () => verifiedLayer(await open(digest), digest, where),
   }));
-  return await readCatalog({ config, layers }, where, signal);
+  return await readCatalog({ config, layers }, where, { ...signal, ...onFile });
 }
 
 async function catalogManifest(
@@ -91,12 +100,18 @@ export async function catalogImages(
   operator: OperatorCatalog,
   imageSet: ImageSet,
   sources: ManifestSource & BlobOpener,
-  options: CatalogOptions,
+  { foresee, ...options }: ImagesOptions,
 ): Promise<WantedImage[]> {
   const reference = parseReference(operator.catalog);
-  const catalog = await loadCatalog(reference, sources, options);
   const semantics = imageSet.apiVersion.endsWith('v1alpha2') ? 'v1alpha2' : 'v2alpha1';
-  const selection = filterCatalog(catalog, requestOf(operator, semantics), semantics);
+  const request = requestOf(operator, semantics);
+  const catalog = await loadCatalog(reference, sources, {
+    ...options,
+    ...(foresee === undefined
+      ? {}
+      : { onFile: (file) => foreseenImages(file, request, semantics).forEach(foresee) }),
+  });
+  const selection = filterCatalog(catalog, request, semantics);
   const where = `${operator.place.field ?? 'a line'} of the image set`;
   return [
     { reference: operator.catalog, role: 'operator', requiredBy: `catalog, ${where}` },
@@ -108,9 +123,31 @@ export async function catalogImages(
   ];
 }
 
+/**
+ * Names what a file of the usual shape, one whole package, will add to the selection. Nothing where that cannot be
+ * told from the file alone: what is wrong with it is said when the whole catalog is there.
+ */
+function foreseenImages(
+  file: ReadFile,
+  { packages = [], full = false }: CatalogRequest,
+  semantics: CatalogSemantics,
+): ImageReference[] {
+  const names = file.documents.flatMap((document) => (document.kind === 'package' ? [document.name] : []));
+  const [name] = names;
+  const wanted = packages.filter((item) => item.name === name);
+  if (names.length !== 1 || (packages.length > 0 && wanted.length === 0)) return [];
+  try {
+    const alone = buildCatalog([file], file.path, '');
+    const { images } = filterCatalog(alone, { full, packages: wanted }, semantics);
+    return images.map(({ image }) => parseReference(image));
+  } catch {
+    return [];
+  }
+}
+
 function requestOf(
   { full, skipDependencies, packages }: OperatorCatalog,
-  semantics: 'v1alpha2' | 'v2alpha1',
+  semantics: CatalogSemantics,
 ): CatalogRequest {
   return {
     full,

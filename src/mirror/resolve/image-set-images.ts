@@ -1,7 +1,7 @@
 import { EdgefabError } from '../../errors.ts';
 import { type Architecture, architectureOf } from '../../oci/architecture.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { atDigest, formatReference, parseReference } from '../../oci/reference.ts';
+import { atDigest, formatReference, type ImageReference, parseReference } from '../../oci/reference.ts';
 import type { ImageSet } from '../imageset/image-set.ts';
 import { catalogImages } from './catalog-images.ts';
 import { selectPlatformReleases } from './graph/cross-channels.ts';
@@ -36,6 +36,8 @@ export interface ImageSetOptions {
     readonly digest: Digest;
     readonly pinned: boolean;
   }) => Promise<void>;
+  /** Told of images that will probably be wanted, before it is sure. */
+  readonly foresee?: (image: ImageReference) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -81,8 +83,12 @@ export async function imageSetImages(
       candidates.push(...found.candidates);
     }
   }
+  // What a filter may drop, nobody is asked for.
+  const filters = imageSet.blockedImages.length + (options.filters ?? []).length;
+  const { foresee, ...rest } = options;
+  const ahead = foresee === undefined || filters > 0 ? {} : { foresee };
   for (const operator of imageSet.operators) {
-    const wanted = await catalogImages(operator, imageSet, sources, options);
+    const wanted = await catalogImages(operator, imageSet, sources, { ...rest, ...ahead });
     candidates.push(
       ...wanted.map((item) => ({ reference: item.reference, aliases: [], requiredBy: [], wanted: [item] })),
     );

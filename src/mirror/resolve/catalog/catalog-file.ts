@@ -20,6 +20,8 @@ export interface CatalogFileOptions {
   readonly path: string;
   readonly maxDocumentBytes: number;
   readonly budget: ReadBudget;
+  /** Told when the file ended without a fault. */
+  readonly onEnd?: (documents: readonly CatalogDocument[]) => void;
 }
 
 interface DocumentSplitter {
@@ -63,6 +65,7 @@ export class CatalogFile implements TarSink {
   end(): void {
     if (this.#fault === undefined) this.#keepFault(() => this.#splitter?.finish());
     this.#splitter = undefined;
+    if (this.#fault === undefined) this.#options.onEnd?.(this.#documents);
   }
 
   /** What the file holds. Throws CATALOG_INVALID naming file, document number and field. */

@@ -1,6 +1,6 @@
 import { type IgnorePatterns, isIgnored, parseIgnoreFile } from '../../../formats/ignore-patterns.ts';
 import { type TarEntry, TarLayerReader, type TarSink } from '../../../formats/tar-layer.ts';
-import { buildCatalog } from './build-catalog.ts';
+import { buildCatalog, type ReadFile } from './build-catalog.ts';
 import type { Catalog } from './catalog.ts';
 import { catalogFault } from './catalog-fault.ts';
 import { CatalogFile } from './catalog-file.ts';
@@ -28,6 +28,8 @@ export interface ReadCatalogOptions {
   readonly maxFileBytes?: number;
   /** Most bytes of one document that are held, embedded manifests not counted. Default 64 MiB. */
   readonly maxDocumentBytes?: number;
+  /** Told of each file as it was read; a later layer or an ignore file may still take it back. */
+  readonly onFile?: (file: ReadFile) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -143,12 +145,20 @@ export async function readCatalog(
     maxUnpackedBytes = 8 * GIB,
     maxFileBytes = GIB,
     maxDocumentBytes = 64 * 1024 ** 2,
+    onFile,
     signal,
   } = options;
   const folder = catalogFolder(image.config, where);
   const tree = new LayerTree<KeptFile>();
   const budget = new ReadBudget(where);
-  const newFile = (path: string): CatalogFile => new CatalogFile({ where, path, maxDocumentBytes, budget });
+  const newFile = (path: string): CatalogFile =>
+    new CatalogFile({
+      where,
+      path,
+      maxDocumentBytes,
+      budget,
+      ...(onFile === undefined ? {} : { onEnd: (documents) => onFile({ path, documents }) }),
+    });
   const visitor = new LayerVisitor(folder, tree, where, maxFileBytes, budget, newFile);
   let unpackedBytes = 0;
   for (const layer of image.layers) {
