@@ -120,16 +120,6 @@ export async function pull(
   };
 
   try {
-    await run(manifestTasks(images), async ({ digest, images: [image] }, onRetry) => {
-      if (image === undefined || (await sink.readManifest(digest)) !== undefined) return;
-      const reference = atDigest(parseReference(image.source), digest);
-      const fetched = await source.getManifest(reference, {
-        signal,
-        onRetry: clientRetries(onRetry),
-      });
-      await sink.writeManifest(digest, fetched.bytes);
-    });
-
     const blobs = uniqueBlobs(images);
     const held = await sink.heldBlobs(blobs);
     const missing: Task[] = [];
@@ -149,8 +139,16 @@ export async function pull(
       finished(blob);
       count.arrived(digest);
     }
-    await run(missing, async ({ blob }, onRetry, worked) => {
-      if (blob === undefined) return;
+    const pullManifest = async ({ digest, images: [image] }: Task, onRetry: RetryHandler): Promise<void> => {
+      if (image === undefined || (await sink.readManifest(digest)) !== undefined) return;
+      const reference = atDigest(parseReference(image.source), digest);
+      const fetched = await source.getManifest(reference, { signal, onRetry: clientRetries(onRetry) });
+      await sink.writeManifest(digest, fetched.bytes);
+    };
+    // Manifests first, as without them nothing else is worth having; the line does not wait for their flushes.
+    await run([...manifestTasks(images), ...missing], async (task, onRetry, worked) => {
+      const { blob } = task;
+      if (blob === undefined) return await pullManifest(task, onRetry);
       await pullBlob(blob, source, sink, {
         ...options,
         signal,

@@ -81,8 +81,8 @@ export async function readTrustedPrefix(
 
 /** Opens the sums of a partial for writing after the records that hold; the rest is cut off. */
 export async function openPrefixSums(partialPath: string, records: number): Promise<PrefixSums> {
-  const file = await open(sumsPath(partialPath), 'a', 0o644);
-  await file.truncate(records * RECORD_BYTES);
+  const file = await open(sumsPath(partialPath), records === 0 ? 'w' : 'a', 0o644);
+  if (records > 0) await file.truncate(records * RECORD_BYTES);
   return new PrefixSums(file);
 }
 
