@@ -18,6 +18,8 @@ export interface MadeFactory {
 export interface MadeFactoryOptions {
   /** Replaces the made-up Ignition; gets the release image of the registry. */
   readonly ignition?: (releaseImage: string) => Uint8Array;
+  /** Version of the made-up release. */
+  readonly version?: string;
   /** Path of another live ISO. */
   readonly liveIso?: string;
 }
@@ -26,7 +28,10 @@ export interface MadeFactoryOptions {
 export async function makeFactory(options: MadeFactoryOptions = {}): Promise<MadeFactory> {
   const folder = tempFolder();
   const at = (...parts: string[]): string => join(folder, ...parts);
-  const { server, releaseImage, toolsImage } = await startDemoRegistry(at('registry'));
+  const { server, releaseImage, toolsImage } = await startDemoRegistry(
+    at('registry'),
+    options.version === undefined ? {} : { version: options.version },
+  );
   onTestFinished(() => server.close());
   const ignition =
     options.ignition?.(releaseImage) ??

@@ -24,14 +24,23 @@ const BASE: readonly LayerRecipe[] = [
   { seed: 'base libraries', sizeBytes: 2 * MIB },
 ];
 
-/** Component images by the names scripts ask for them by. */
+/** Component images by the names scripts ask for them by: what a bootstrap of 4.18 needs, and the node after it. */
 const COMPONENTS = [
+  'baremetal-runtimecfg',
+  'cloud-credential-operator',
   'cluster-bootstrap',
+  'cluster-config-api',
   'cluster-config-operator',
   'cluster-etcd-operator',
+  'cluster-ingress-operator',
+  'cluster-kube-apiserver-operator',
+  'cluster-kube-controller-manager-operator',
+  'cluster-kube-scheduler-operator',
+  'cluster-node-tuning-operator',
+  'cluster-policy-controller',
   'etcd',
+  'hyperkube',
   'machine-config-operator',
-  'baremetal-runtimecfg',
   'pod',
   'rhel-coreos',
 ] as const;
@@ -55,6 +64,11 @@ export interface DemoRegistry {
   readonly toolsImage: string;
 }
 
+export interface DemoRegistryOptions extends Omit<RegistryServerOptions, 'content'> {
+  /** Of the made-up release; 4.18.0 unless given. */
+  readonly version?: string;
+}
+
 interface Shelf {
   addManifest(repository: string, made: MadeImage | MadeList, tag?: string): Promise<void>;
   addImage(repository: string, image: MadeImage): Promise<void>;
@@ -66,7 +80,7 @@ interface Shelf {
  */
 export async function startDemoRegistry(
   folder: string,
-  options: Omit<RegistryServerOptions, 'content'> = {},
+  { version = VERSION, ...options }: DemoRegistryOptions = {},
 ): Promise<DemoRegistry> {
   await mkdir(folder, { recursive: true });
   const path = (digest: Digest): string => join(folder, digestHex(digest));
@@ -98,7 +112,7 @@ export async function startDemoRegistry(
     },
   });
   // The payload names its components by this server's address, which is known only now.
-  const release = await fillShelf(shelf, server.host);
+  const release = await fillShelf(shelf, server.host, version);
   return {
     server,
     release,
@@ -107,13 +121,13 @@ export async function startDemoRegistry(
   };
 }
 
-async function fillShelf(shelf: Shelf, host: string): Promise<Digest> {
+async function fillShelf(shelf: Shelf, host: string, version: string): Promise<Digest> {
   const tags: object[] = [];
   for (const name of COMPONENTS) {
     const image = await makeImage({
       seed: name,
       format: 'docker',
-      layers: [...BASE, { seed: name, sizeBytes: MIB }],
+      layers: [...BASE, { seed: name, sizeBytes: MIB / 2 }],
     });
     await shelf.addImage(DEMO_REPOSITORIES.component, image);
     tags.push({
@@ -129,12 +143,12 @@ async function fillShelf(shelf: Shelf, host: string): Promise<Digest> {
       'release-manifests/image-references': JSON.stringify({
         kind: 'ImageStream',
         apiVersion: 'image.openshift.io/v1',
-        metadata: { name: VERSION },
+        metadata: { name: version },
         spec: { tags },
       }),
       'release-manifests/release-metadata': JSON.stringify({
         kind: 'cincinnati-metadata-v0',
-        version: VERSION,
+        version,
         previous: [],
       }),
     },
