@@ -12,6 +12,7 @@ import { type Digest, digestOf } from '../oci/digest.ts';
 import { formatReference, type ImageReference, parseReference } from '../oci/reference.ts';
 import type { Factory } from './factory.ts';
 import { readText } from './read-text.ts';
+import { registryTool } from './registry-image.ts';
 
 /** Everything a lock depends on, and where it is kept. `arch` is a machine name: x86_64, aarch64, … */
 export interface LockRequest {
@@ -78,7 +79,7 @@ export async function factoryRequest(factory: Factory, filter: FilterRequest): P
     });
   }
   const { imageSet, digest } = await readImageSet(factory.imageSet);
-  const { release, registry, pullSecret } = factory;
+  const { release, pullSecret } = factory;
   const pinned = new Map<string, ImageReference>();
   if (release.image !== undefined) pinned.set(formatReference(release.image), release.image);
   const bootstrap: BootstrapImage[] = [];
@@ -116,14 +117,10 @@ export async function factoryRequest(factory: Factory, filter: FilterRequest): P
     })),
     ...(fromChannel.length === 0 ? [] : [{ channels: fromChannel, architectures: [] }]),
   ];
-  const tool = registry.image === undefined ? undefined : formatReference(registry.image);
   return {
     imageSets: [imageSet, ...platforms.map((platform) => platformOnly(factory.file, platform))],
     imageSet: digest,
-    tools:
-      tool === undefined
-        ? []
-        : [{ reference: tool, role: 'tool', requiredBy: 'registry.image of the factory' }],
+    tools: registryTool(factory),
     ...(bootstrap.length === 0 ? {} : { bootstrap }),
     ...(await readFilters(filter)),
     arch: release.arch,

@@ -52,6 +52,8 @@ export const DEMO_REPOSITORIES = {
   release: 'edgefab-demo/release',
   component: 'edgefab-demo/component',
   tools: 'edgefab-demo/tools',
+  /** Stands in for the distribution image that serves on the machine. */
+  registry: 'edgefab-demo/registry',
 } as const;
 
 /** A registry on loopback with a small made-up release. */
@@ -62,6 +64,8 @@ export interface DemoRegistry {
   readonly release: Digest;
   /** HOST:PORT/…:TAG of a manifest list with two architectures. */
   readonly toolsImage: string;
+  /** HOST:PORT/…:TAG */
+  readonly registryImage: string;
 }
 
 export interface DemoRegistryOptions extends Omit<RegistryServerOptions, 'content'> {
@@ -118,6 +122,7 @@ export async function startDemoRegistry(
     release,
     releaseImage: `${server.host}/${DEMO_REPOSITORIES.release}@${release}`,
     toolsImage: `${server.host}/${DEMO_REPOSITORIES.tools}:latest`,
+    registryImage: `${server.host}/${DEMO_REPOSITORIES.registry}:2`,
   };
 }
 
@@ -164,5 +169,8 @@ async function fillShelf(shelf: Shelf, host: string, version: string): Promise<D
   ]);
   for (const image of tools.images) await shelf.addImage(DEMO_REPOSITORIES.tools, image);
   await shelf.addManifest(DEMO_REPOSITORIES.tools, tools, 'latest');
+  const registry = await makeImage({ seed: 'registry', layers: [{ seed: 'registry', sizeBytes: MIB }] });
+  await shelf.addImage(DEMO_REPOSITORIES.registry, registry);
+  await shelf.addManifest(DEMO_REPOSITORIES.registry, registry, '2');
   return release.digest;
 }
