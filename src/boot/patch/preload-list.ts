@@ -1,4 +1,4 @@
-import { EdgefabError } from '../../errors.ts';
+import { checkCacheId, checkPartitionLabel, checkPinnedImage, checkView } from './machine-values.ts';
 
 /** When an image must be in the machine's store: for the bootstrap, for the installed node, or for both. */
 export type Phase = 'live' | 'installed' | 'both';
@@ -20,33 +20,13 @@ export interface PreloadSettings {
   readonly releaseImage: string;
 }
 
-// The list and the settings are read by shell scripts: only characters that mean nothing to a shell.
-const REFERENCE = /^[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?\/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$/;
-const VIEW = /^[A-Za-z0-9._+@:-]+(?:\/[A-Za-z0-9._+@:-]+)*$/;
-const CACHE_ID = /^[A-Za-z0-9._:-]{1,128}$/;
-
-/** GPT names hold 36 characters; of those, the ones that are the same to udev, lsblk and a shell. */
-const PARTITION_LABEL = /^[A-Za-z0-9][A-Za-z0-9._-]{0,35}$/;
-
-function refuse(what: string, got: string, want: string): EdgefabError {
-  return new EdgefabError(`${what}: got "${got.slice(0, 300)}", want ${want}`, { code: 'USAGE_INVALID' });
-}
-
-/** Makes sure a partition label needs no quoting anywhere. Throws USAGE_INVALID. */
-export function checkPartitionLabel(label: string): string {
-  if (PARTITION_LABEL.test(label)) return label;
-  throw refuse('partition label', label, '1 to 36 letters, digits, . _ and -, the first a letter or digit');
-}
-
 /** Makes sure that every setting is safe to be read by a shell script. Throws USAGE_INVALID. */
 export function checkPreloadSettings(settings: PreloadSettings): void {
   checkPartitionLabel(settings.cacheLabel);
-  if (settings.cacheId !== undefined && !CACHE_ID.test(settings.cacheId))
-    throw refuse('cache id', settings.cacheId, 'up to 128 letters, digits and . _ : -');
+  checkCacheId(settings.cacheId);
   for (const { reference, view } of settings.images) {
-    if (!REFERENCE.test(reference)) throw refuse('image to preload', reference, 'HOST/PATH@sha256:HEX');
-    if (!VIEW.test(view) || view.split('/').includes('..'))
-      throw refuse(`view of ${reference}`, view, 'a relative path inside the cache');
+    checkPinnedImage('image to preload', reference);
+    checkView(reference, view);
   }
 }
 

@@ -1,7 +1,7 @@
 import { withFileText } from '../ignition/edit-ignition.ts';
 import { fileText } from '../ignition/file-contents.ts';
 import type { Ignition } from '../ignition/ignition.ts';
-import { checkPartitionLabel } from './preload-list.ts';
+import { checkPartitionLabel } from './machine-values.ts';
 import { type Step, textUnknown } from './step.ts';
 
 const NAME = 'save-partlabel';
