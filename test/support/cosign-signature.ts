@@ -14,7 +14,7 @@ export interface SignatureRecipe {
 }
 
 /** Signs as cosign does: a simple signing payload as the one layer, its signature as an annotation of that. */
-export function makeCosignSignature({ key, source, subject, attached }: SignatureRecipe): MadeImage {
+function makeCosignSignature({ key, source, subject, attached }: SignatureRecipe): MadeImage {
   const payload = Buffer.from(
     JSON.stringify({
       critical: {

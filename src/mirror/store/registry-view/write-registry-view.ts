@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import pLimit from 'p-limit';
 import { hasCode } from '../../../errors.ts';
 import { type Lock, lockId } from '../../resolve/lock.ts';
-import { asDiskFull } from '../disk-full.ts';
+import { asDiskFault } from '../disk-fault.ts';
 import { storePaths } from '../store-paths.ts';
 import { syncFolder, writeFileDurably } from '../write-file-durably.ts';
 import { planRegistryView, type RegistryView } from './plan-registry-view.ts';
@@ -18,7 +18,8 @@ const PARALLEL = 16;
  * Writes the registry view of a complete cache: the storage of a distribution registry, made of small files and of
  * relative symlinks into the blob pool, so that a registry with it as its `rootdirectory` serves every locked image.
  * It is built aside and put in place whole, in place of that of another lock; one that is of this lock is left
- * alone. Nobody else may be writing. Throws REFERENCE_INVALID, DISK_FULL.
+ * alone. Nobody else may be writing. Throws REFERENCE_INVALID, DISK_FULL,
+ * DISK_FAILED.
  */
 export async function writeRegistryView(root: string, lock: Lock): Promise<void> {
   const id = lockId(lock);
@@ -43,9 +44,10 @@ export async function writeRegistryView(root: string, lock: Lock): Promise<void>
     await rename(building, target);
     await syncFolder(dirname(target));
   } catch (error) {
-    throw asDiskFull(error, target);
+    throw asDiskFault(error, target);
   } finally {
-    await clear();
+    // What cannot be removed is told by `cache gc`.
+    await clear().catch(() => undefined);
   }
 }
 

@@ -21,6 +21,7 @@ import { precache } from '../../../../src/factory/precache.ts';
 import { repairCache } from '../../../../src/factory/repair-cache.ts';
 import { type Lock, lockId } from '../../../../src/mirror/resolve/lock.ts';
 import { explainServed } from '../../../../src/mirror/store/registry-view/explain-served.ts';
+import { writeRegistryView } from '../../../../src/mirror/store/registry-view/write-registry-view.ts';
 import { openStore } from '../../../../src/mirror/store/store.ts';
 import { verifyCache } from '../../../../src/mirror/store/verify-cache.ts';
 import { type Digest, digestHex, digestOf } from '../../../../src/oci/digest.ts';
@@ -29,6 +30,7 @@ import { type CachedImage, lockOfImages, makeImageCache } from '../../../support
 import { digestFor } from '../../../support/locked-image.ts';
 import { madeLock, makeCache } from '../../../support/made-cache.ts';
 import { makeImage, makeManifestList } from '../../../support/made-image.ts';
+import { canMount, mountSmallDisk } from '../../../support/small-disk.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 import { makeTestHost } from '../../../support/test-host.ts';
 
@@ -369,6 +371,24 @@ describe('explainServed', () => {
     expect(await explainServed(root, SOURCE, list.digest)).toBe(link);
   });
 });
+
+test.skipIf(!canMount)(
+  `a disk that is full in the middle keeps the view it had${canMount ? '' : ' (SKIPPED: needs root, loop devices)'}`,
+  async () => {
+    const disk = mountSmallDisk(4 * 1024 * 1024);
+    const root = await makeCache(disk, IMAGES);
+    const before = entriesOf(join(root, VIEW));
+    const many = Object.fromEntries(
+      Array.from({ length: 300 }, (_, at) => [`quay.io/org/${at}`, { [at]: 1 }]),
+    );
+    await expect(writeRegistryView(root, madeLock(many))).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      exitCode: 5,
+    });
+    expect(entriesOf(join(root, VIEW))).toEqual(before);
+    expect(readdirSync(join(root, 'tmp'))).toEqual([]);
+  },
+);
 
 test('links of one content are one file, which is what makes them cheap to flush', async () => {
   const root = await makeCache(tempFolder(), IMAGES);

@@ -269,10 +269,12 @@ describe.skipIf(noPodman !== '')(`podman through a digest mirror, upstream unrea
       return;
     }
     const trusting = (publicKey: KeyObject): object => {
+      // cosign signs for a repository, not for one reference in it.
+      const signedIdentity = { type: 'matchRepository' };
       const keyData = Buffer.from(publicKey.export({ type: 'spki', format: 'pem' })).toString('base64');
       return {
         default: [{ type: 'reject' }],
-        transports: { docker: { 'quay.io': [{ type: 'sigstoreSigned', keyData }] } },
+        transports: { docker: { 'quay.io': [{ type: 'sigstoreSigned', keyData, signedIdentity }] } },
       };
     };
     const podman = makePodman(registry, trusting(signer.publicKey));
