@@ -4,6 +4,7 @@ import { assertSpace } from '../disk/folder-space.ts';
 import { sectorBytes } from '../disk/sector-size.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { VIEW_BYTES_PER_IMAGE } from '../mirror/plan/plan.ts';
 import type { CacheFile } from '../mirror/store/cache-file.ts';
 import {
   type ApplyDeltaOptions,
@@ -27,9 +28,6 @@ export interface ApplyOutcome {
   readonly images: number;
   readonly copiedBytes: number;
 }
-
-/** Directory entries and links of one image's views. */
-const VIEW_BYTES_PER_IMAGE = 64 * 1024;
 
 /**
  * Brings parts of a delta into a cache. Everything that can be known beforehand is checked before the first byte is

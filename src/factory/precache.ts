@@ -13,6 +13,7 @@ import { type Lock, lockId } from '../mirror/resolve/lock.ts';
 import { type CacheFile, loadCacheFile } from '../mirror/store/cache-file.ts';
 import { holdCache } from '../mirror/store/hold-cache.ts';
 import { partialBytes } from '../mirror/store/partial-bytes.ts';
+import { isRegistryViewOf } from '../mirror/store/registry-view/registry-stamp.ts';
 import { openStore, type Store } from '../mirror/store/store.ts';
 import { storePaths } from '../mirror/store/store-paths.ts';
 import { EDGEFAB_VERSION } from './version.ts';
@@ -94,6 +95,7 @@ async function completeCache(lock: Lock, store: Store, plan: PullPlan): Promise<
   if (cache.writer !== WRITER) return undefined;
   const manifests = [...new Set(lock.images.flatMap(manifestsOf))];
   const there = await Promise.all(manifests.map((digest) => store.readManifest(digest)));
+  if (!(await isRegistryViewOf(store.root, cache.lock))) return undefined;
   const views = lock.images.map(({ source, digest }) => storePaths.dirView(store.root, source, digest));
   return there.includes(undefined) || !views.every((view) => existsSync(view)) ? undefined : cache;
 }

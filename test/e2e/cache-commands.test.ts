@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { DEMO_REPOSITORIES, startDemoRegistry } from '../../src/factory/demo/made-release.ts';
@@ -122,14 +123,22 @@ test.each([
   ['no cache to apply to', ['cache', 'apply', 'delta.tar'], 2],
   ['a delta that is not there', ['cache', 'apply', '/nonexistent.tar', '.'], 3],
   ['a folder that is no cache', ['cache', 'list', '/tmp'], 4],
-  ['a lock that is not there', ['cache', 'diff', '/nonexistent', '/nonexistent'], 3],
+  ['a lock that is not there', ['cache', 'diff', '/nonexistent.lock', '/nonexistent.lock'], 3],
 ])('%s: a clear end', async (_, args, status) => {
   const finished = await runEdgefab(args);
   expect([finished.status, finished.stderr]).toEqual([status, expect.not.stringContaining('    at ')]);
 });
 
-const TOOLS = ['jq', 'skopeo', 'sha256sum', 'tar'];
+const TOOLS = ['docker-registry', 'jq', 'skopeo', 'sha256sum', 'tar'];
 const ready = haveTools(...TOOLS);
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 test.skipIf(!ready)(
   `the shell blocks of docs/cache.md run as written${ready ? '' : ` (SKIPPED: needs ${TOOLS.join(', ')})`}`,
@@ -140,11 +149,12 @@ test.skipIf(!ready)(
     const blocks = [...readFileSync('docs/cache.md', 'utf8').matchAll(/^```sh\n(.*?)^```$/gms)].map(
       ([, text = '']) => text,
     );
-    expect(blocks.length).toBeGreaterThanOrEqual(7);
+    expect(blocks.length).toBeGreaterThanOrEqual(8);
+    const env = { ...process.env, PORT: String(await freePort()), OTEL_TRACES_EXPORTER: 'none' };
     const said = blocks.map((block) =>
-      execFileSync('bash', ['-euo', 'pipefail', '-c', block], { cwd: folder, encoding: 'utf8' }),
+      execFileSync('bash', ['-euo', 'pipefail', '-c', block], { cwd: folder, encoding: 'utf8', env }),
     );
-    const [state = '', images = '', , content = '', views = ''] = said;
+    const [state = '', images = '', , content = '', views = '', served = ''] = said;
     const [complete, , lock] = state.replace('sha256:', '\n').split('\n');
     expect(complete).toBe('complete');
     expect(state.split(lock ?? '?')).toHaveLength(3);
@@ -152,5 +162,7 @@ test.skipIf(!ready)(
     expect(content).toMatch(/^(?:\d+ sha256:[0-9a-f]{64}\n)+$/);
     // One view for each manifest that can be asked for.
     expect(views.trim().split('\n').length).toBeGreaterThanOrEqual(2);
+    expect(served.trim().split('\n')).toHaveLength(views.trim().split('\n').length);
+    expect(served).toContain(`127.0.0.1:${env.PORT}/127.0.0.1__`);
   },
 );

@@ -29,7 +29,7 @@ export async function discardDamage(root: string, faults: readonly CacheFault[])
         await rm(join(root, path), { recursive: true, force: true });
         break;
       case 'view':
-        await rm(dirname(join(root, path)), { recursive: true, force: true });
+        await rm(viewOf(root, path), { recursive: true, force: true });
         break;
       // Written anew in any case, or harmless.
       case 'index':
@@ -40,4 +40,11 @@ export async function discardDamage(root: string, faults: readonly CacheFault[])
         kind satisfies never;
     }
   }
+}
+
+/** The registry view is written whole, a `dir:` view is the folder of the entry that is wrong. */
+function viewOf(root: string, path: string): string {
+  const registry = storePaths.registryView(root);
+  const full = join(root, path);
+  return full.startsWith(`${registry}/`) ? registry : dirname(full);
 }

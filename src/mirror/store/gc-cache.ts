@@ -6,6 +6,7 @@ import { digestHex } from '../../oci/digest.ts';
 import { lockId } from '../resolve/lock.ts';
 import { dirViewsOf } from './dir-view.ts';
 import { loadCache } from './load-cache.ts';
+import { loadRegistryStamp } from './registry-view/registry-stamp.ts';
 import { dirViewName, storePaths } from './store-paths.ts';
 import { wantedFiles } from './wanted-files.ts';
 import { syncFolder } from './write-file-durably.ts';
@@ -40,6 +41,10 @@ export async function findStale(root: string): Promise<Stale[]> {
   for (const path of await viewFolders(root)) {
     if (!views.has(relative(root, path))) found.push({ kind: 'view', path });
   }
+  // It is written whole: of another lock, it may name blobs that go now.
+  if ((await names(storePaths.views(root))).includes(basename(storePaths.registryView(root))))
+    if ((await loadRegistryStamp(root)) !== cache.lock)
+      found.push({ kind: 'view', path: storePaths.registryView(root) });
   for (const name of blobs) {
     if (wanted.has(name)) continue;
     const kind = /^[0-9a-f]{64}$/.test(name) ? 'blob' : 'temporary';
@@ -70,7 +75,8 @@ export async function removeStale(root: string, stale: readonly Stale[]): Promis
     await rm(join(root, path), { recursive: true });
     await removeEmptyParents(dirname(join(root, path)), storePaths.dirViews(root));
   }
-  if (views.length > 0) await syncFolder(storePaths.dirViews(root));
+  for (const folder of [storePaths.views(root), storePaths.dirViews(root)])
+    if (views.some(({ path }) => join(root, path).startsWith(`${folder}/`))) await syncFolder(folder);
   for (const { path } of stale.filter(({ kind }) => kind !== 'view')) {
     await rm(join(root, path), { recursive: true, force: true });
   }

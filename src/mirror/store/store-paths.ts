@@ -10,7 +10,9 @@ export const storePaths = {
   /** What a writing run holds locked, and who that is. */
   holder: (root: string): string => join(root, 'tmp', 'lock'),
   owner: (root: string): string => join(root, 'tmp', 'owner.json'),
+  views: (root: string): string => join(root, 'views'),
   dirViews: (root: string): string => join(root, 'views', 'dir'),
+  registryView: (root: string): string => join(root, 'views', 'registry'),
   dirView: (root: string, repository: string, digest: Digest): string =>
     join(root, dirViewName(repository, digest)),
   lock: (root: string): string => join(root, 'edgefab.lock'),

@@ -9,6 +9,8 @@ import { type CacheFile, loadCacheFile, writeCacheFile } from './cache-file.ts';
 import { dirViewsOf, writeDirView } from './dir-view.ts';
 import { heldBlobs } from './held-blobs.ts';
 import { layoutFiles } from './oci-files.ts';
+import { registryTags } from './registry-view/registry-tags.ts';
+import { writeRegistryView } from './registry-view/write-registry-view.ts';
 import { storePaths } from './store-paths.ts';
 import { syncFolder, writeFileDurably } from './write-file-durably.ts';
 import { writeImageLists } from './write-image-lists.ts';
@@ -21,7 +23,10 @@ export interface Store {
   /** A manifest kept earlier, verified again; undefined when absent or damaged. */
   readManifest(digest: Digest): Promise<Uint8Array | undefined>;
   writeManifest(digest: Digest, bytes: Uint8Array): Promise<void>;
-  /** Marks the cache as incomplete and writes its lock, before the first byte is fetched. */
+  /**
+   * Marks the cache as incomplete and writes its lock, before the first byte is fetched. Throws REFERENCE_INVALID
+   * for a lock with a name that no registry can serve, or that would lead out of the cache.
+   */
   begin(lock: Lock): Promise<CacheFile>;
   /** Writes views, index and lists, flushes, and marks the cache as complete: the last thing a run does. */
   complete(lock: Lock): Promise<CacheFile>;
@@ -67,13 +72,16 @@ export async function openStore(root: string, options: StoreOptions): Promise<St
     },
     writeManifest: (digest, bytes) => writeFileDurably(storePaths.blob(root, digest), bytes),
     begin: async (lock) => {
+      assertServable(lock);
       const cache = await mark(lock, 'incomplete');
       await writeFileDurably(storePaths.lock(root), formatLock(lock));
       return cache;
     },
     complete: async (lock) => {
+      assertServable(lock);
       await syncFolder(storePaths.blobs(root));
       for (const view of lock.images.flatMap(dirViewsOf)) await writeDirView(root, view);
+      await writeRegistryView(root, lock);
       for (const [name, bytes] of await layoutFiles(root, lock.images)) {
         await writeFileDurably(join(root, name), bytes);
       }
@@ -81,6 +89,11 @@ export async function openStore(root: string, options: StoreOptions): Promise<St
       return mark(lock, 'complete');
     },
   };
+}
+
+/** Names become paths of views: throws REFERENCE_INVALID for one that is none, before the first is written. */
+function assertServable(lock: Lock): void {
+  registryTags(lock.images);
 }
 
 /** Refuses to scatter a cache into a folder that holds something else and has no edgefab-cache.json. */

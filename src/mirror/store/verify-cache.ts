@@ -9,6 +9,7 @@ import { type DirView, dirViewLinks, dirViewsOf } from './dir-view.ts';
 import { type FileHasher, openFileHasher } from './file-hasher.ts';
 import { loadCache } from './load-cache.ts';
 import { layoutFiles } from './oci-files.ts';
+import { checkRegistryView } from './registry-view/check-registry-view.ts';
 import { dirViewName, storePaths } from './store-paths.ts';
 import { type WantedFile, wantedFiles } from './wanted-files.ts';
 
@@ -73,6 +74,7 @@ export async function verifyCache(root: string, options: VerifyOptions): Promise
     const fault = await checkView(root, view);
     if (fault !== undefined) faults.push(fault);
   }
+  for (const fault of await checkRegistryView(root, lock)) faults.push({ kind: 'view', ...fault });
   // What index.json must say depends on manifests that are there; without them it is not the first thing wrong.
   if (faults.length === 0) faults.push(...(await checkLayout(root, lock.images)));
   faults.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
