@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -37,6 +37,8 @@ if (major > 22 || (major === 22 && minor >= 15)) {
 function keepCompiled() {
   try {
     const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+    // A home folder that is not there is not ours to make.
+    if (!existsSync(dirname(cache))) return;
     module.enableCompileCache(process.env.NODE_COMPILE_CACHE ?? join(cache, 'edgefab', 'compiled'));
   } catch {
     // No home folder: it starts without.
