@@ -18,8 +18,8 @@ type Add = (problem: NetworkProblem) => void;
 /** The card or bond below an interface: one that was written twice, by name and by MAC, is still one. */
 export function baseKey(item: NetworkInterface, interfaces: Interfaces): string {
   if (item.bond !== undefined) return `name ${item.name}`;
-  const mac =
-    item.mac ?? interfaces.find(({ name, mac }) => mac !== undefined && name === item.name && name)?.mac;
+  const named = (other: NetworkInterface): boolean => item.name !== undefined && other.name === item.name;
+  const mac = item.mac ?? interfaces.find((other) => named(other) && other.mac !== undefined)?.mac;
   return mac === undefined ? `name ${item.name}` : `mac ${mac}`;
 }
 
