@@ -76,12 +76,18 @@ export default class Plan extends EdgefabCommand {
   #show(outcome: CachePlan & { readonly sites?: readonly SitePlan[] }): void {
     for (const warning of outcome.warnings) this.say('warn', warning);
     for (const line of renderCachePlan(outcome)) this.print(line);
-    for (const { site, ignition, problems } of outcome.sites ?? []) {
+    for (const { site, ignition, network, kargsBudget, problems } of outcome.sites ?? []) {
       const share =
         ignition === undefined
           ? 'its Ignition is made at build time'
           : `Ignition takes ${ignition.compressedBytes} of ${ignition.areaBytes} bytes (${Math.round((ignition.compressedBytes * 100) / ignition.areaBytes)}%, ${ignition.compression})`;
       this.print(`site ${site}: ${share}`);
+      if (network !== undefined)
+        this.print(`site ${site}: network by ${[network.way, ...network.files].join(', ')}`);
+      if (kargsBudget !== undefined)
+        this.print(
+          `site ${site}: kernel arguments take ${kargsBudget.usedBytes} of ${kargsBudget.capacityBytes} bytes`,
+        );
       for (const problem of problems) this.say('warn', `site ${site}: ${problem}`);
     }
     if (!outcome.fits) {

@@ -7,6 +7,8 @@ import { certificatesOf } from '../boot/certs/certificates-of.ts';
 import { withFile } from '../boot/ignition/edit-ignition.ts';
 import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
 import { buildSiteIso, type IsoReceipt } from '../boot/iso/build-site-iso.ts';
+import { inspectIso } from '../boot/iso/inspect-iso.ts';
+import type { KargsBudget } from '../boot/iso/kargs-text.ts';
 import { patchIgnition } from '../boot/patch/patch-ignition.ts';
 import type { StepReport } from '../boot/patch/step.ts';
 import { assertSpace } from '../disk/folder-space.ts';
@@ -18,7 +20,7 @@ import { writeFileDurably } from '../mirror/store/write-file-durably.ts';
 import { buildId, type Json } from './build-id.ts';
 import type { Factory } from './factory.ts';
 import { fileSize } from './file-size.ts';
-import { networkKargs } from './network.ts';
+import { type NetworkWay, planNetwork, takeOverKargs } from './plan-network.ts';
 import { preloadImages } from './preload-images.ts';
 import { refuseUnsupported } from './refuse-unsupported.ts';
 import type { Site } from './site.ts';
@@ -40,7 +42,10 @@ export interface SiteReceipt {
     readonly sizeBytes: number;
     readonly ignition: IsoReceipt['ignition'];
     readonly kargs: string;
+    readonly kargsBudget: KargsBudget | null;
   };
+  /** How the live system gets its network, and the files that do it on the installed node. */
+  readonly network: { readonly way: NetworkWay; readonly files: readonly string[] };
   readonly patch: readonly StepReport[];
   readonly certificates: { readonly notAfter: string; readonly path: string } | null;
   readonly warnings: readonly string[];
@@ -73,6 +78,8 @@ export async function buildSite(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await assertSpace(folder, await fileSize(liveIso));
   const unpatched = await siteIgnition(factory, site, folder, host);
+  const { features, kargs: kargsAreas } = await inspectIso(liveIso);
+  const network = planNetwork(site, features);
   const onInstallDisk = site.cache.location === 'installDisk';
   const patched = await patchIgnition(unpatched, {
     hostname: site.hostname,
@@ -81,6 +88,7 @@ export async function buildSite(
     cacheId: cache.cacheId,
     cacheLabel: onInstallDisk ? 'edgefab-node' : 'edgefab',
     keepPartition: onInstallDisk,
+    network: network.keyfiles,
   });
   const id = buildId({
     lock: lockId(lock),
@@ -93,14 +101,19 @@ export async function buildSite(
     mode: 0o644,
     text: `${JSON.stringify({ buildId: id, site: site.name, lock: lockId(lock), cacheId: cache.cacheId })}\n`,
   });
-  const kargs = { append: [...networkKargs(site), ...site.kargs.append], delete: site.kargs.delete };
+  const kargs = {
+    append: [...network.kargs, ...takeOverKargs(network, marked), ...site.kargs.append],
+    delete: site.kargs.delete,
+  };
   const file = `${site.name}.iso`;
   const built = await buildSiteIso(
     {
       source: liveIso,
       target: join(folder, file),
       ignition: serializeIgnition(marked),
-      kargs,
+      ...(network.networkFiles === undefined ? {} : { networkFiles: network.networkFiles }),
+      // An image without an area for them is still good for a site that needs none.
+      ...(kargsAreas === undefined && kargs.append.length + kargs.delete.length === 0 ? {} : { kargs }),
       overwrite: true,
     },
     host,
@@ -117,7 +130,12 @@ export async function buildSite(
       sizeBytes: built.sizeBytes,
       ignition: built.ignition,
       kargs: built.kargs?.after ?? '',
+      kargsBudget:
+        built.kargs === undefined
+          ? null
+          : { usedBytes: built.kargs.usedBytes, capacityBytes: built.kargs.capacityBytes },
     },
+    network: { way: network.way, files: network.keyfiles.map((file) => file.name) },
     patch: patched.report,
     certificates:
       horizon === undefined

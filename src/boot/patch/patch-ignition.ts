@@ -2,7 +2,9 @@ import { EdgefabError } from '../../errors.ts';
 import { assertBip } from '../ignition/bip.ts';
 import type { Ignition } from '../ignition/ignition.ts';
 import { releaseImage } from '../ignition/release-image.ts';
+import type { Keyfile } from '../network/render-keyfiles.ts';
 import { hostnameStep } from './hostname.ts';
+import { networkStep } from './network.ts';
 import { loadOverlays, type Overlays } from './overlay.ts';
 import { preloadInstalled } from './preload-installed.ts';
 import { checkPreloadSettings, type PreloadImage, type PreloadSettings } from './preload-list.ts';
@@ -23,6 +25,8 @@ export interface PatchOptions {
   readonly keepPartition?: boolean;
   /** Partition label the install keeps; `edgefab-node` unless given. */
   readonly savePartlabel?: string;
+  /** NetworkManager keyfiles of the installed node; without any it asks DHCP. */
+  readonly network?: readonly Keyfile[];
   /** Another folder with the files of `overlays/`. */
   readonly overlays?: string;
 }
@@ -64,6 +68,7 @@ const STEPS: readonly StepMaker[] = [
     return skipped('preload-installed', 'the installed node finds its images in the store', NO_LIST);
   },
   (_ignition, options) => hostnameStep(options.hostname),
+  (_ignition, options) => networkStep(options.network ?? []),
   (ignition, options) => {
     const label = options.savePartlabel ?? 'edgefab-node';
     if (options.keepPartition !== false) return savePartlabel(ignition, label);

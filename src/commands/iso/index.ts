@@ -14,8 +14,8 @@ import { filterRequest, resolveFlags } from '../terminal/resolve-flags.ts';
 export default class Iso extends EdgefabCommand {
   static override summary = 'Build the boot stick image of each site';
   static override description =
-    'Patches the bootstrap-in-place Ignition of each site and embeds it, with the kernel arguments of its network, into ' +
-    'a copy of the live ISO: out/SITE/SITE.iso with receipt.json beside it. Treat both as secrets: the ISO holds the ' +
+    'Patches the bootstrap-in-place Ignition of each site and embeds it, with its network (NetworkManager keyfiles, or kernel ' +
+    'arguments where the image reads no keyfiles), into a copy of the live ISO: out/SITE/SITE.iso with receipt.json beside it. Treat both as secrets: the ISO holds the ' +
     'keys of the cluster. Refuses a cache that is not complete.';
   static override examples = ['<%= config.bin %> iso', '<%= config.bin %> iso bip --factory factory.yaml'];
   static override strict = false;
@@ -72,7 +72,12 @@ export default class Iso extends EdgefabCommand {
       const file = join(factory.paths.out, site.name, receipt.iso.file);
       this.print(`${site.name}: ${file}`);
       this.print(`  build id      ${receipt.buildId}`);
+      this.print(`  network       ${[receipt.network.way, ...receipt.network.files].join(', ')}`);
       this.print(`  kernel args   ${receipt.iso.kargs}`);
+      if (receipt.iso.kargsBudget !== null) {
+        const { usedBytes, capacityBytes } = receipt.iso.kargsBudget;
+        this.print(`  args area     ${usedBytes} of ${capacityBytes} bytes`);
+      }
       if (receipt.iso.ignition !== undefined) {
         const { compressedBytes, areaBytes, compression } = receipt.iso.ignition;
         this.print(

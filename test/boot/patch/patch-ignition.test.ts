@@ -56,6 +56,7 @@ describe('patching changes exactly this', () => {
       ['preload-live', 5],
       ['preload-installed', 1],
       ['hostname', 2],
+      ['network', 0],
       ['save-partlabel', 1],
     ]);
     expect(report.every(({ why }) => why.length > 10)).toBe(true);
@@ -68,6 +69,7 @@ describe('patching changes exactly this', () => {
       ['preload-live', expect.stringContaining('no image list')],
       ['preload-installed', expect.stringContaining('no image list')],
       ['hostname', undefined],
+      ['network', expect.stringContaining('asks DHCP')],
       ['save-partlabel', expect.stringContaining('no partition')],
     ]);
     expect(await differences(bipIgnition(), options)).toEqual([
