@@ -1,4 +1,4 @@
-import type { Butane } from 'butane-wasm';
+import type { Butane, Report } from 'butane-wasm';
 import { EdgefabError, hasCode } from '../../errors.ts';
 import { engineMissing, isUnavailable } from './butane-engine.ts';
 import type { Ignition } from './ignition.ts';
@@ -73,9 +73,19 @@ function mergeError(parent: Ignition, child: Ignition, newer: boolean, cause: un
       },
     );
   }
-  return new EdgefabError(`${child.where} cannot be merged into ${parent.where}: ${cause.message}`, {
+  const why = [cause.message, ...reportedErrors(cause)].join('; ');
+  return new EdgefabError(`${child.where} cannot be merged into ${parent.where}: ${why}`, {
     code: 'IGNITION_INVALID',
     place: { file: ofChild ? child.where : parent.where },
     cause,
   });
+}
+
+/** What the engine's report says besides its closing line. */
+function reportedErrors(error: Error): string[] {
+  const { report } = error as { report?: Report };
+  return (report?.entries ?? [])
+    .filter((entry) => entry.kind === 'error')
+    .slice(0, 5)
+    .map(({ path, message }) => (path === undefined ? message : `${path}: ${message}`));
 }
