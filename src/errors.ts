@@ -31,6 +31,7 @@ const ERROR_KINDS = {
   IGNITION_NOT_BIP: 'input',
   INSTALL_CONFIG_INVALID: 'input',
   BUTANE_INVALID: 'input',
+  MANIFEST_FILE_INVALID: 'input',
   ISO_INVALID: 'input',
   DATA_URL_INVALID: 'input',
   CPIO_INVALID: 'input',
@@ -44,6 +45,7 @@ const ERROR_KINDS = {
   CATALOG_CONTENT_UNKNOWN: 'input',
   CATALOG_FILTER_INVALID: 'input',
   INSTALLER_TEXT_UNKNOWN: 'refused',
+  IGNITION_SPEC_TOO_NEW: 'refused',
   INSTALLER_VERSION_MISMATCH: 'refused',
   EMBED_AREA_MISSING: 'refused',
   EMBED_AREA_FULL: 'refused',
@@ -98,6 +100,11 @@ const ERROR_KINDS = {
 
 export type ErrorCode = keyof typeof ERROR_KINDS;
 
+/** The exit status an error of this code ends in. */
+export function exitStatusOf(code: ErrorCode): number {
+  return EXIT_STATUS[ERROR_KINDS[code]];
+}
+
 /** Where an error is: only the parts that are known. Lines and columns count from 1. */
 export interface Place {
   readonly file?: string;
@@ -143,7 +150,7 @@ export class EdgefabError extends Error {
     this.suggestions = [...(options.suggestions ?? [])];
     this.place = options.place ?? {};
     this.faults = [...(options.faults ?? [])];
-    this.exitCode = EXIT_STATUS[ERROR_KINDS[options.code]];
+    this.exitCode = exitStatusOf(options.code);
     this.oclif = { exit: this.exitCode };
   }
 }

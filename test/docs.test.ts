@@ -57,6 +57,7 @@ test.each([
   'ignition diff',
   'ignition patch',
   'ignition show',
+  'ignition validate',
   'imageset',
   'imageset create',
   'imageset operators',

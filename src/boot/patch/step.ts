@@ -9,6 +9,8 @@ export interface StepReport {
   readonly why: string;
   readonly changes: readonly string[];
   readonly skipped?: string;
+  /** What was done as asked, and may not be what was meant. */
+  readonly warnings?: readonly string[];
 }
 
 /** One change by its words: `describe` is reported only where `apply` really changed something. */
@@ -23,6 +25,8 @@ export interface Step {
   readonly why: string;
   readonly changes: readonly Change[];
   readonly skipped?: string;
+  /** What the step does as asked, and what may not be what was meant. */
+  readonly warnings?: readonly string[];
 }
 
 /** The change that puts a file into a config; one that bootkube copies is called a manifest. */
@@ -40,8 +44,15 @@ export function applyStep(ignition: Ignition, step: Step): { ignition: Ignition;
     if (next !== current) changes.push(change.describe);
     current = next;
   }
-  const { name, why, skipped } = step;
-  return { ignition: current, report: { name, why, changes, ...(skipped === undefined ? {} : { skipped }) } };
+  const { name, why, skipped, warnings = [] } = step;
+  const report: StepReport = {
+    name,
+    why,
+    changes,
+    ...(skipped === undefined ? {} : { skipped }),
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
+  return { ignition: current, report };
 }
 
 /** What a step looked for and what it found, in one place of the installer's text. */

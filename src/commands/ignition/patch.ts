@@ -59,6 +59,7 @@ export default class IgnitionPatch extends EdgefabCommand {
       if (step.skipped !== undefined) this.print(`  skipped: ${step.skipped}`);
       else if (step.changes.length === 0) this.print('  nothing to change');
       for (const change of step.changes) this.print(`  ${change}`);
+      for (const warning of step.warnings ?? []) this.say('warn', `${step.name}: ${warning}`);
     }
     return { kind: 'PatchReport', output: flags.output, steps: patched.report };
   }
