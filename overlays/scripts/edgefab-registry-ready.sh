@@ -24,7 +24,10 @@ write_status() {
 }
 
 base=https://localhost:$port/v2
-name=${image%@*}
+# The registry names a repository as it is named elsewhere, save that the colon of a port is written __.
+host=${image%%/*}
+name=${host//:/__}/${image#*/}
+name=${name%@*}
 digest=${image##*@}
 MANIFEST_TYPES='application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json'
 

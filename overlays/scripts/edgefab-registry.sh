@@ -4,7 +4,8 @@
 #   prepare  checks that the cache is there, loads the registry's image, lays out its settings
 #   serve    serves on 127.0.0.1, in the foreground
 #   serve6   the same on [::1]: the server takes one address only
-#   clean    takes away what an ended server left behind, so that nothing holds the cache
+#   clean    takes away what ended servers left behind, so that nothing holds the cache
+#   clean6   the same for the server on [::1] alone
 #
 # The image has a store of its own, apart from the machine's: neither crio-wipe nor image garbage collection
 # reach it. It is loaded anew at the first start after each boot, and whenever it is not as it was loaded.
@@ -152,13 +153,13 @@ serve() {
 }
 
 clean() {
-  local name=$1
-  tool_podman rm --force --ignore "$name" >/dev/null 2>&1 || true
+  # Whoever stops the first server alone, leaving dependencies aside, must find the cache free all the same.
+  tool_podman rm --force --ignore edgefab-registry edgefab-registry-v6 >/dev/null 2>&1 || true
   # A server that failed may have failed because of its store: the next start loads the image anew.
   if [[ ${SERVICE_RESULT:-success} != success ]]; then
     rm -f "$stamp"
   fi
-  if [[ $name == edgefab-registry ]] && ! grep -qs '^stopped' "$status_file"; then
+  if ! grep -qs '^stopped' "$status_file"; then
     write_status "stopped - the registry does not run (${SERVICE_RESULT:-success})"
   fi
 }
@@ -176,12 +177,15 @@ case ${1:-} in
       say "this machine has no [::1]: the registry is on 127.0.0.1 only"
       exit 0
     fi
-    [[ -s $stamp ]] || { say "the registry is not prepared"; exit 2; }
+    if [[ ! -s $stamp ]] || grep -qs '^stopped' "$status_file"; then
+      say "the registry does not run, so neither does its second server"
+      exit 2
+    fi
     # The server reads the value as YAML, where a bare bracket begins a list.
     serve edgefab-registry-v6 --env "REGISTRY_HTTP_ADDR=\"[::1]:$port\""
     ;;
-  clean) clean edgefab-registry ;;
-  clean6) clean edgefab-registry-v6 ;;
+  clean) clean ;;
+  clean6) tool_podman rm --force --ignore edgefab-registry-v6 >/dev/null 2>&1 || true ;;
   *)
     say "usage: edgefab-registry.sh prepare|serve|serve6|clean|clean6"
     exit 2

@@ -41,12 +41,13 @@ function machineRoot(files: Record<string, string>): string {
   return root;
 }
 
-function verify(unit: string, files: Record<string, string>): string {
+/** With `recursive` also what is wrong with the units it pulls in. */
+function verify(unit: string, files: Record<string, string>, recursive = false): string {
   const root = machineRoot(files);
   try {
     const { stderr, status } = spawnSync(
       'systemd-analyze',
-      ['verify', `--root=${root}`, '--man=no', '--recursive-errors=no', `/etc/systemd/system/${unit}`],
+      ['verify', `--root=${root}`, '--man=no', `--recursive-errors=${recursive ? 'yes' : 'no'}`, unit],
       { encoding: 'utf8' },
     );
     return status === 0 ? stderr.trim() : `status ${status}: ${stderr}`;
@@ -77,6 +78,57 @@ describe.skipIf(!has('systemd-analyze'))(
         }),
       ).toBe('');
     });
+    test.each(['live', 'installed'])(
+      'the units of the %s phase and those that wait for them make no cycle',
+      (phase) => {
+        const put = (name: string, content: string): [string, string] => [
+          `etc/systemd/system/${name}`,
+          content,
+        ];
+        const units = UNITS.filter(
+          (name) => name.startsWith('units/') || name === `${phase}/edgefab-cache.service`,
+        );
+        const wants = units.map((name) => {
+          const target = /^WantedBy=(.*)$/m.exec(text(name))?.[1];
+          return put(`${target}.d/${basename(name)}.conf`, `[Unit]\nWants=${basename(name)}\n`);
+        });
+        const oneshot = (lines: string): string =>
+          `[Unit]\nDescription=x\n${lines}\n[Service]\nType=oneshot\nExecStart=/usr/local/bin/release-image-download.sh\n`;
+        // As the installer, CoreOS and the machine config operator order them.
+        const others = {
+          'coreos-update-ca-trust.service': `DefaultDependencies=no\nAfter=local-fs.target`,
+          'node-image-pull.service': 'After=network.target',
+          'release-image.service': 'Wants=network-online.target\nAfter=network-online.target',
+          'crio-configure.service':
+            'Requires=release-image.service\nAfter=release-image.service\nBefore=crio.service',
+          'crio.service': 'After=network-online.target',
+          'kubelet.service':
+            'Wants=crio.service release-image.service\nAfter=crio.service release-image.service',
+          'bootkube.service': 'Requires=crio-configure.service\nAfter=kubelet.service crio-configure.service',
+          'machine-config-daemon-pull.service': 'After=network-online.target',
+          'nodeip-configuration.service': 'After=network-online.target\nBefore=kubelet.service crio.service',
+          'chronyd.service': '',
+        };
+        const names = Object.keys(others);
+        const waiting = names.filter((name) =>
+          /^(?:release|bootkube|node-image|machine-config-daemon-pull)/.test(name),
+        );
+        const files = Object.fromEntries([
+          ...units.map((name) => put(basename(name), text(name))),
+          ...wants,
+          ...Object.entries(others).map(([name, lines]) => put(name, oneshot(lines))),
+          ...waiting.map((name) => put(`${name}.d/10.conf`, text('units/registry-order.conf'))),
+          put('multi-user.target.d/others.conf', `[Unit]\nWants=${names.join(' ')}\n`),
+        ]);
+        expect(verify('multi-user.target', files, true)).not.toMatch(/cycle/i);
+        // The same graph turned round is a cycle, and is found.
+        const wrong = {
+          ...files,
+          ...Object.fromEntries([put('edgefab-cache.service.d/x.conf', '[Unit]\nAfter=bootkube.service\n')]),
+        };
+        expect(verify('multi-user.target', wrong, true)).toMatch(/cycle/i);
+      },
+    );
     test('and does find a misspelt key', () => {
       const unit = 'edgefab-preload.service';
       const wrong = text('live/edgefab-preload.service').replace('ExecStart=', 'ExecStrat=');

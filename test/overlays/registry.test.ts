@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -116,7 +116,7 @@ describe.skipIf(!ready)(`the registry on the machine, for real${skipped}`, () =>
 
   test('also on [::1], where the machine has it', async () => {
     const machine = await openRegistryMachine(settings(), [disk.device]);
-    await serve(machine);
+    const first = await serve(machine);
     const second = machine.start('edgefab-registry.sh', ['serve6']);
     onTestFinished(async () => void (await second.stop()));
     expect(isReady(machine)).toMatchObject({ status: 0 });
@@ -137,6 +137,12 @@ describe.skipIf(!ready)(`the registry on the machine, for real${skipped}`, () =>
     // On no other address.
     machine.run(['ip', 'address', 'add', '192.0.2.1/32', 'dev', 'lo']);
     expect(machine.run(['curl', '-sS', `https://192.0.2.1:${PORT}/v2/`])).toMatchObject({ status: 7 });
+    // Whoever stops the first one alone finds the disk free, and the second does not come back.
+    await first.stop();
+    machine.script('edgefab-registry.sh', ['clean']);
+    expect(machine.script('edgefab-registry.sh', ['serve6'])).toMatchObject({ status: 2 });
+    expect(machine.script('edgefab-cache.sh', ['close'])).toMatchObject({ status: 0 });
+    closeSync(openSync(disk.device, constants.O_RDONLY | constants.O_EXCL));
   });
 
   test('answers HEAD, Range and the digest header, and takes nothing', async () => {
@@ -314,6 +320,20 @@ describe.skipIf(!ready)(`the registry on the machine, for real${skipped}`, () =>
         expect.stringMatching(/^failed - .*is the CA in \/etc\/pki/),
       ]);
     });
+  });
+
+  test('readiness asks for the repository as the registry names it (curl is a stand-in)', async () => {
+    const digest = `sha256:${'0'.repeat(64)}`;
+    const machine = await openRegistryMachine(settings(), []);
+    machine.standIn('curl', 'for last; do :; done; echo "$last" >>/run/asked; [[ $last == */v2/ ]]');
+    const env = {
+      EDGEFAB_RELEASE_IMAGE: `registry.example.com:8443/a/b@${digest}`,
+      EDGEFAB_READY_SECONDS: '0',
+    };
+    expect(machine.script('edgefab-registry-ready.sh', [], env)).toMatchObject({ status: 1 });
+    expect(machine.text('/run/asked')).toBe(
+      `https://localhost:${PORT}/v2/\nhttps://localhost:${PORT}/v2/registry.example.com__8443/a/b/manifests/${digest}\n`,
+    );
   });
 
   test('runs unconfined only where labels forbid it, and says so (SELinux and chcon are stand-ins)', async () => {

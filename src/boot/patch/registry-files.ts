@@ -15,7 +15,8 @@ export function registryFiles(
   overlays: Overlays,
 ): NewFile[] {
   checkRegistryCertificates(certificates);
-  const { caPem, certificatePem, keyPem } = certificates;
+  const { certificatePem, keyPem } = certificates;
+  const caPem = `${certificates.caPem.trim()}\n`;
   const { port } = settings;
   const script = (name: keyof Overlays & `scripts/${string}`, mode = 0o755): NewFile => ({
     path: `/usr/local/bin/${name.slice('scripts/'.length)}`,
