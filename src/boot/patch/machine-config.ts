@@ -1,12 +1,32 @@
 import { stringify } from 'yaml';
 import { encodeTextDataUrl } from '../../formats/data-url.ts';
-import type { NewFile, NewUnit } from '../ignition/edit-ignition.ts';
+import type { NewDropin, NewFile, NewUnit } from '../ignition/edit-ignition.ts';
+
+/** A drop-in beside a unit that another MachineConfig or the operating system brings. */
+interface UnitDropin extends NewDropin {
+  readonly unit: string;
+}
 
 /** What a MachineConfig puts on the installed node. */
 export interface MachineConfigContent {
   readonly name: string;
   readonly files: readonly NewFile[];
   readonly units: readonly NewUnit[];
+  /** Beside units that are not in `units`. */
+  readonly dropins?: readonly UnitDropin[];
+}
+
+function renderUnits({ units, dropins = [] }: MachineConfigContent): object[] {
+  const beside = [...new Set(dropins.map(({ unit }) => unit))];
+  return [
+    ...units.map(({ name, enabled, contents }) => ({ name, enabled, contents })),
+    ...beside.map((unit) => ({
+      name: unit,
+      dropins: dropins
+        .filter((dropin) => dropin.unit === unit)
+        .map(({ name, contents }) => ({ name, contents })),
+    })),
+  ];
 }
 
 /**
@@ -14,7 +34,9 @@ export interface MachineConfigContent {
  * /opt/openshift/openshift it is both in the node's first Ignition config and in the cluster, so the two
  * agree from the start. Spec 3.2.0 is read by every release from 4.12 on.
  */
-function renderMachineConfig({ name, files, units }: MachineConfigContent): string {
+function renderMachineConfig(content: MachineConfigContent): string {
+  const { name, files } = content;
+  const units = renderUnits(content);
   const config = {
     ignition: { version: '3.2.0' },
     ...(files.length === 0
@@ -29,13 +51,7 @@ function renderMachineConfig({ name, files, units }: MachineConfigContent): stri
             })),
           },
         }),
-    ...(units.length === 0
-      ? {}
-      : {
-          systemd: {
-            units: units.map(({ name: unit, enabled, contents }) => ({ name: unit, enabled, contents })),
-          },
-        }),
+    ...(units.length === 0 ? {} : { systemd: { units } }),
   };
   return stringify(
     {

@@ -5,12 +5,24 @@ import { EdgefabError } from '../../errors.ts';
 
 /** The files that run on the machine, by their path under `overlays/`. */
 export const OVERLAY_FILES = [
+  'scripts/edgefab-disk.sh',
   'scripts/edgefab-preload.sh',
   'scripts/edgefab-release-image.sh',
+  'scripts/edgefab-clock.sh',
+  'scripts/edgefab-cache.sh',
+  'scripts/edgefab-registry.sh',
+  'scripts/edgefab-registry-ready.sh',
+  'units/edgefab-clock.service',
+  'units/edgefab-registry.service',
+  'units/edgefab-registry-v6.service',
+  'units/edgefab-registry-ready.service',
+  'units/registry-order.conf',
+  'live/edgefab-cache.service',
   'live/edgefab-preload.service',
   'live/release-image-order.conf',
   'live/release-image-local-first.conf',
   'live/node-image-pull-order.conf',
+  'installed/edgefab-cache.service',
   'installed/edgefab-preload.service',
 ] as const;
 

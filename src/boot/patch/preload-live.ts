@@ -18,6 +18,7 @@ export function preloadFiles(
   return [
     { path: '/etc/edgefab/preload.env', mode: 0o644, text: renderPreloadEnvironment(settings) },
     { path: '/etc/edgefab/images.list', mode: 0o644, text: renderPreloadList(settings.images, phase) },
+    { path: '/usr/local/bin/edgefab-disk.sh', mode: 0o644, text: overlays['scripts/edgefab-disk.sh'] },
     { path: '/usr/local/bin/edgefab-preload.sh', mode: 0o755, text: overlays['scripts/edgefab-preload.sh'] },
   ];
 }

@@ -27,6 +27,7 @@ const BASE_CHANGES = [
   `changed file ${INSTALL}`,
   'added file /etc/edgefab/preload.env',
   'added file /etc/edgefab/images.list',
+  'added file /usr/local/bin/edgefab-disk.sh',
   'added file /usr/local/bin/edgefab-preload.sh',
   `added file ${MANIFESTS}/99_edgefab-preload.yaml`,
   'added file /etc/hostname',
@@ -53,7 +54,7 @@ describe('patching changes exactly this', () => {
   test('and reports each change with its step and reason', async () => {
     const { report } = await patchIgnition(bipIgnition(), OPTIONS);
     expect(report.map(({ name, changes }) => [name, changes.length])).toEqual([
-      ['preload-live', 5],
+      ['preload-live', 6],
       ['preload-installed', 1],
       ['hostname', 2],
       ['network', 0],
