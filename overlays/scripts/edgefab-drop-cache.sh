@@ -45,6 +45,16 @@ install_complete() {
     ! systemctl --quiet is-active bootkube.service
 }
 
+# Keeps, over restarts, that the cache was given back and from which device; `emptied` once that is done. The
+# drop-in of registry and cache looks for this file: they do not start again, also after an update of the
+# node's configuration.
+keep_stamp() {
+  mkdir -p "$(dirname "$stamp")"
+  printf '%s\n' "$1" >"$stamp.new"
+  sync "$stamp.new"
+  mv -f "$stamp.new" "$stamp"
+}
+
 mkdir -p "$run"
 later="images that are not on the node come from the network from now on"
 if [[ -e $stamp ]]; then
@@ -67,12 +77,12 @@ else
     sleep "$poll_seconds"
   done
   device=$(findmnt --noheadings --output SOURCE --mountpoint "$run/cache" | head -n 1 || true)
-  # The drop-in of registry and cache looks for this file: they do not start again, also after an update of
-  # the node's configuration.
-  mkdir -p "$(dirname "$stamp")"
-  printf '%s\n' "$device" >"$stamp.new"
-  sync "$stamp.new"
-  mv -f "$stamp.new" "$stamp"
+  keep_stamp "$device"
+fi
+if [[ $device == emptied ]]; then
+  # Whatever is on the partition by now is someone else's.
+  status "done" "the install is complete, the registry has ended and the cache partition was emptied; $later"
+  exit 0
 fi
 
 systemctl stop edgefab-registry.service
@@ -95,9 +105,15 @@ if [[ $found != "$label" ]]; then
   status stopped "the registry has ended; $device carries the label \"$found\" and not $label, so it was not emptied"
   exit 1
 fi
+kind=$(blkid -p -s TYPE -o value "$device" 2>/dev/null || true)
+if [[ -n $kind && $kind != xfs ]]; then
+  status stopped "the registry has ended; $device holds $kind and no cache, so it was not emptied"
+  exit 1
+fi
 # Without --force wipefs opens the partition exclusively: it fails when anything uses it.
 if ! wipefs --all --quiet "$device"; then
   status stopped "the registry has ended, but $device is in use and was not emptied"
   exit 1
 fi
+keep_stamp emptied
 status "done" "the install is complete, the registry has ended and $device is empty; its entry in the partition table stays, the space can be given to LVM Storage; $later"

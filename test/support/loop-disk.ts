@@ -15,12 +15,23 @@ const DISK_BYTES = 320 * 1024 * 1024;
  * looks for partitions on loop devices.
  */
 export function makeLoopPartition(mkfs: readonly string[]): string {
+  return attachLoop(mkfs, PARTITION_OFFSET, (image) => {
+    execFileSync('sgdisk', ['-n', '1:2048:0', '-c', '1:edgefab', image], { stdio: 'ignore' });
+  });
+}
+
+/** Makes a loop device without a partition table, formatted with the given command; gone when the test is over. */
+export function makeLoopDevice(mkfs: readonly string[]): string {
+  return attachLoop(mkfs, 0, () => undefined);
+}
+
+function attachLoop(mkfs: readonly string[], offset: number, partition: (image: string) => void): string {
   const folder = mkdtempSync(join(tmpdir(), 'edgefab-loop-'));
   const image = join(folder, 'disk.img');
   writeFileSync(image, '');
   truncateSync(image, DISK_BYTES);
-  execFileSync('sgdisk', ['-n', '1:2048:0', '-c', '1:edgefab', image], { stdio: 'ignore' });
-  const device = execFileSync('losetup', ['-f', '--show', '-o', String(PARTITION_OFFSET), image], {
+  partition(image);
+  const device = execFileSync('losetup', ['-f', '--show', '-o', String(offset), image], {
     encoding: 'utf8',
   }).trim();
   onTestFinished(() => {
