@@ -16,7 +16,7 @@
 set -euo pipefail
 export LC_ALL=C
 
-build=${EDGEFAB_BUILD_ID:?is not set; it comes from /etc/edgefab/registry.env}
+build=${EDGEFAB_BUILD_ID:-}
 disk=${EDGEFAB_INSTALL_DISK:-}
 seconds=${EDGEFAB_GUARD_SECONDS:-30}
 cmdline=${EDGEFAB_CMDLINE:-/proc/cmdline}
@@ -53,7 +53,7 @@ read_mark() {
     return 0
   fi
   head -c 4096 "$mount_point/edgefab/installed" 2>/dev/null || true
-  umount "$mount_point"
+  umount "$mount_point" || umount --lazy "$mount_point"
 }
 
 mkdir -p "$mount_point"
@@ -61,6 +61,7 @@ mkdir -p "$mount_point"
 if grep -Eq '(^|[[:space:]])edgefab\.reinstall=1([[:space:]]|$)' "$cmdline"; then
   go_on "the kernel argument edgefab.reinstall=1 is given: what is on the disk will be overwritten"
 fi
+[[ -n $build ]] || go_on "this boot stick carries no build id: no look for a finished install"
 if [[ -z $disk ]]; then
   disk=$(sed -nE 's|^[^#]*coreos-installer install .*[[:space:]](/dev/[A-Za-z0-9/._:+-]+)[[:space:]]*$|\1|p' \
     "$install_script" 2>/dev/null | head -n 1 || true)

@@ -36,6 +36,8 @@ fi
   exit 1
 }
 
+# dnsmasq reads the same file, and ends when its folder is missing.
+mkdir -p "$(dirname "$known")"
 new=$(mktemp "$resolv.edgefab.XXXXXX")
 trap 'rm -f "$new"' EXIT
 {

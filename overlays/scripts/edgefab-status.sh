@@ -6,7 +6,7 @@
 # A status file holds one line, "STATE - TEXT" (that of the preload has a line an image). The state `stopped`
 # asks for a person.
 #
-# Needs: bash, coreutils, grep. Settings, from /etc/edgefab/site.env by the unit:
+# Needs: bash, coreutils, grep, sed. Settings, from /etc/edgefab/site.env by the unit:
 #   EDGEFAB_SITE, EDGEFAB_BUILD_ID
 #   EDGEFAB_PHASE    live or installed
 #   EDGEFAB_RUN, EDGEFAB_ETC, EDGEFAB_INSTALL_DONE   for tests
@@ -23,7 +23,7 @@ stamp=${EDGEFAB_INSTALL_DONE:-/opt/openshift/.install-to-disk.done}
 # One line of plain characters, bounded: programs' messages pass through here to a terminal, and agetty reads
 # backslashes as commands.
 plain() {
-  head -c 2000 | tr '\n\t\134' '  /' | tr -cd '\40-\176' | cut -c 1-400
+  head -c 2000 | tr '\n\t\134' '  /' | tr -cd '\40-\176' | cut -c 1-400 | sed 's/ *$//'
 }
 
 # Sums up the status file of the preload, one line an image.

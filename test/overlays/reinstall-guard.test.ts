@@ -146,6 +146,15 @@ describe.skipIf(!ready)(`the reinstall guard (needs root, a loop device and ${TO
     });
   });
 
+  test('goes on without a build id', () => {
+    const on = machine();
+    mark(on, 'build=\n');
+    expect(guard(on, { EDGEFAB_BUILD_ID: '' })).toEqual({
+      status: 0,
+      said: expect.stringContaining('no build id'),
+    });
+  });
+
   test('goes on when nothing names the install disk', () => {
     const on = machine();
     writeFileSync(join(on.root, 'install-to-disk.sh'), 'true\n');
@@ -213,12 +222,14 @@ describe.skipIf(!ready)(`after the install (needs root, a loop device and ${TOOL
   });
 
   test.each([
-    ['a firmware that keeps its order', { EDGEFAB_MACHINE: 's390x' }, /what this kind of machine starts/],
-    ['no UEFI', { EDGEFAB_SYS: '' }, /did not start by UEFI/],
+    ['a machine of another kind', { EDGEFAB_MACHINE: 's390x' }, /what this kind of machine starts/],
+    ['no UEFI', {}, /did not start by UEFI/],
   ])('%s is said', (_name, settings, said) => {
-    const on = uefi();
-    const plain = settings.EDGEFAB_SYS === '' ? { EDGEFAB_SYS: fakeSysfs(on.disk, [on.boot]) } : settings;
-    expect(afterInstall(on, plain)).toEqual({ status: 0, said: expect.stringMatching(said) });
+    const on = 'EDGEFAB_MACHINE' in settings ? uefi() : machine();
+    expect(afterInstall(on, settings as Record<string, string>)).toEqual({
+      status: 0,
+      said: expect.stringMatching(said),
+    });
   });
 
   test.each([

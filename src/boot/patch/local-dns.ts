@@ -51,9 +51,11 @@ export function renderDnsmasqConf(settings: LocalDnsSettings): string {
     'resolv-file=/run/NetworkManager/resolv.conf',
     '# Nothing under the cluster domain leaves the node. No PTR is made: the node keeps its name.',
     `local=/${zone}/`,
-    ...['api', 'api-int', 'apps'].flatMap((name) =>
-      nodeAddresses.map((address) => `address=/${name}.${zone}/${address}`),
-    ),
+    '# local= behind address= makes a missing family "no such record"; without it, it is "no such name".',
+    ...['api', 'api-int', 'apps'].flatMap((name) => [
+      ...nodeAddresses.map((address) => `address=/${name}.${zone}/${address}`),
+      `local=/${name}.${zone}/`,
+    ]),
     '',
   ].join('\n');
 }
