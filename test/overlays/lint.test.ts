@@ -7,9 +7,24 @@ import { OVERLAY_FILES } from '../../src/boot/patch/overlay.ts';
 
 const has = (tool: string): boolean => spawnSync(tool, ['--version']).status === 0;
 const SCRIPTS = OVERLAY_FILES.filter((name) => name.endsWith('.sh'));
-const UNITS = OVERLAY_FILES.filter((name) => name.endsWith('.service'));
+const UNITS = OVERLAY_FILES.filter((name) => /\.(?:service|path)$/.test(name));
 /** Files that are sourced, not run. */
 const SOURCED = ['scripts/edgefab-disk.sh'];
+/** Those the install waits for: what opens the cache, and what serves or loads its images. */
+const CACHE_UNITS = UNITS.filter((name) => /^units\/|edgefab-(?:cache|preload)\.service$/.test(name));
+/** The two that mark and read the boot partition of an install, which is no cache. */
+const MOUNTS_BOOT = new Map([
+  ['scripts/edgefab-reinstall-guard.sh', 'ro,norecovery,nodev,nosuid,noexec'],
+  ['scripts/edgefab-after-install.sh', 'rw,nodev,nosuid,noexec'],
+]);
+/** Drop-ins of units; the rest of the .conf files are of other programs. */
+const DROPINS = OVERLAY_FILES.filter(
+  (name) => name.endsWith('.conf') && name !== 'installed/edgefab-networkmanager.conf',
+);
+/** The guard against a reinstall is there to stop the install: the one thing that is required. */
+const GUARD_DROPIN = 'live/reinstall-guard-required.conf';
+/** What units run beside the scripts in /usr/local/bin: programs of the system. */
+const PROGRAMS = ['usr/sbin/dnsmasq'];
 const text = (name: string): string => readFileSync(join('overlays', name), 'utf8');
 
 describe.skipIf(!has('shellcheck'))('shellcheck finds nothing (needs shellcheck)', () => {
@@ -31,12 +46,17 @@ function machineRoot(files: Record<string, string>): string {
   for (const name of SCRIPTS)
     if (!SOURCED.includes(name)) chmodSync(join(root, `usr/local/bin/${basename(name)}`), 0o755);
   chmodSync(join(root, 'usr/local/bin/release-image-download.sh'), 0o755);
+  for (const path of PROGRAMS) {
+    put(path, '#!/bin/bash\n');
+    chmodSync(join(root, path), 0o755);
+  }
   cpSync('/usr/lib/systemd/system', join(root, 'usr/lib/systemd/system'), {
     recursive: true,
     verbatimSymlinks: true,
   });
   put('etc/edgefab/preload.env', 'EDGEFAB_RELEASE_IMAGE=x\n');
-  put('etc/edgefab/registry.env', 'EDGEFAB_PORT=22626\n');
+  put('etc/edgefab/registry.env', 'EDGEFAB_PORT=22626\nEDGEFAB_BUILD_ID=x\n');
+  put('etc/edgefab/site.env', 'EDGEFAB_SITE=x\n');
   for (const [path, content] of Object.entries(files)) put(path, content);
   return root;
 }
@@ -63,11 +83,16 @@ describe.skipIf(!has('systemd-analyze'))(
   'systemd-analyze verify finds nothing (needs systemd-analyze)',
   () => {
     test.each(UNITS)('%s', (name) => {
-      const neighbours = [...UNITS.filter((each) => !each.startsWith('installed/')), name];
+      const others = { 'etc/systemd/system/edgefab-status.service': text('live/edgefab-status.service') };
+      const neighbours = [
+        ...UNITS.filter((each) => each.startsWith('units/')),
+        'live/edgefab-cache.service',
+        name,
+      ];
       const files = neighbours.map((each) => [`etc/systemd/system/${basename(each)}`, text(each)]);
-      expect(verify(basename(name), Object.fromEntries(files))).toBe('');
+      expect(verify(basename(name), { ...others, ...Object.fromEntries(files) })).toBe('');
     });
-    test.each(OVERLAY_FILES.filter((name) => name.endsWith('.conf')))('%s', (name) => {
+    test.each(DROPINS)('%s', (name) => {
       const unit = 'release-image.service';
       expect(
         verify(unit, {
@@ -75,6 +100,7 @@ describe.skipIf(!has('systemd-analyze'))(
           [`etc/systemd/system/${unit}.d/10.conf`]: text(name),
           'etc/systemd/system/edgefab-preload.service': text('live/edgefab-preload.service'),
           'etc/systemd/system/edgefab-registry-ready.service': text('units/edgefab-registry-ready.service'),
+          'etc/systemd/system/edgefab-reinstall-guard.service': text('live/edgefab-reinstall-guard.service'),
         }),
       ).toBe('');
     });
@@ -138,7 +164,7 @@ describe.skipIf(!has('systemd-analyze'))(
 );
 
 describe('what must hold on the machine', () => {
-  test.each(OVERLAY_FILES.filter((name) => !name.endsWith('.sh')))(
+  test.each(OVERLAY_FILES.filter((name) => !name.endsWith('.sh') && name !== GUARD_DROPIN))(
     '%s requires nothing of edgefab',
     (name) => {
       expect(text(name)).not.toMatch(/^(?:Requires|RequiredBy|BindsTo|Requisite)=/m);
@@ -152,9 +178,11 @@ describe('what must hold on the machine', () => {
   });
   test.each(SCRIPTS)('%s mounts only by the options above, relabels no disk, needs no jq', (name) => {
     const script = text(name).replace(/^\s*#.*$/gm, '');
+    const own = MOUNTS_BOOT.get(name);
     for (const [, options] of script.matchAll(/\bmount -o (\S+)/g))
-      expect(options).toMatch(/^(?:"\$\(mount_options|remount,bind,ro,nodev,nosuid,noexec$)/);
-    expect(script).not.toMatch(/:[zZ]\b|relabel=|\bmount_point.*chcon|chcon.*mount_point/);
+      if (options !== own)
+        expect(options).toMatch(/^(?:"\$\(mount_options|remount,bind,ro,nodev,nosuid,noexec$)/);
+    expect(script).not.toMatch(/:[zZ]\b|relabel=(?:private|shared)|chcon.*mount_point/);
     expect(script).not.toMatch(/\b(?:jq|pigz|python3?|perl)\b/);
   });
   test('the registry is confined, on loopback, and its program comes from its own image', () => {
@@ -169,9 +197,9 @@ describe('what must hold on the machine', () => {
     expect(script).toMatch(/runs unconfined.*\n.*label=disable/);
   });
   test('units run scripts only from /usr/local/bin', () => {
-    for (const name of OVERLAY_FILES.filter((each) => !each.endsWith('.sh')))
-      for (const [, program] of text(name).matchAll(/^Exec\w+=(\S+)/gm))
-        expect(program).toMatch(/^\/usr\/local\/bin\//);
+    for (const name of [...UNITS, ...DROPINS])
+      for (const [, program = ''] of text(name).matchAll(/^Exec\w+=-?(\S+)/gm))
+        if (!PROGRAMS.includes(program.slice(1))) expect(program).toMatch(/^\/usr\/local\/bin\//);
   });
   test('units use nothing that systemd 239 does not know', () => {
     // RHEL 8, which 4.12 is built of: no Type=exec, no restart of a oneshot.
@@ -180,12 +208,12 @@ describe('what must hold on the machine', () => {
       if (/^Type=oneshot$/m.test(text(name))) expect(text(name)).not.toMatch(/^Restart=/m);
     }
   });
-  test.each(UNITS)('%s outlives the isolation to multi-user.target', (name) => {
+  test.each(CACHE_UNITS)('%s outlives the isolation to multi-user.target', (name) => {
     const wanted = name === 'units/edgefab-clock.service' ? 'sysinit' : 'multi-user';
     expect(text(name)).toMatch(new RegExp(`^WantedBy=${wanted}\\.target$`, 'm'));
     if (/^Type=oneshot$/m.test(text(name))) expect(text(name)).toMatch(/^RemainAfterExit=yes$/m);
   });
-  test.each(UNITS)('%s waits for no network', (name) => {
+  test.each(CACHE_UNITS)('%s waits for no network', (name) => {
     expect(text(name)).not.toMatch(/network(?:-online)?\.target|NetworkManager/);
   });
   test('the installed loader runs before all that pulls', () => {
@@ -219,6 +247,6 @@ describe('what must hold on the machine', () => {
       for (const key of ['PartOf', 'After']) expect(listed(name, key)).toContain('edgefab-cache.service');
   });
   test('every wait ends', () => {
-    for (const name of UNITS) expect(text(name)).toMatch(/^TimeoutSt(?:art|op)Sec=\d+/m);
+    for (const name of CACHE_UNITS) expect(text(name)).toMatch(/^TimeoutSt(?:art|op)Sec=\d+/m);
   });
 });

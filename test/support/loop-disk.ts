@@ -19,12 +19,36 @@ export interface LoopPartition {
  * partition does, since not every kernel looks for partitions on loop devices.
  */
 export function openLoopPartition(mkfs: readonly string[]): LoopPartition {
+  return attachLoop(mkfs, PARTITION_OFFSET, (image) => {
+    execFileSync('sgdisk', ['-n', '1:2048:0', '-c', '1:edgefab', image], { stdio: 'ignore' });
+  });
+}
+
+/** Makes such a partition, gone when the test is over; returns its loop device. */
+export function makeLoopPartition(mkfs: readonly string[]): string {
+  const { device, close } = openLoopPartition(mkfs);
+  onTestFinished(close);
+  return device;
+}
+
+/** Makes a loop device without a partition table, formatted with the given command; gone when the test is over. */
+export function makeLoopDevice(mkfs: readonly string[]): string {
+  const { device, close } = attachLoop(mkfs, 0, () => undefined);
+  onTestFinished(close);
+  return device;
+}
+
+function attachLoop(
+  mkfs: readonly string[],
+  offset: number,
+  partition: (image: string) => void,
+): LoopPartition {
   const folder = mkdtempSync(join(tmpdir(), 'edgefab-loop-'));
   const image = join(folder, 'disk.img');
   writeFileSync(image, '');
   truncateSync(image, DISK_BYTES);
-  execFileSync('sgdisk', ['-n', '1:2048:0', '-c', '1:edgefab', image], { stdio: 'ignore' });
-  const device = execFileSync('losetup', ['-f', '--show', '-o', String(PARTITION_OFFSET), image], {
+  partition(image);
+  const device = execFileSync('losetup', ['-f', '--show', '-o', String(offset), image], {
     encoding: 'utf8',
   }).trim();
   const [program = '', ...args] = mkfs;
@@ -37,11 +61,4 @@ export function openLoopPartition(mkfs: readonly string[]): LoopPartition {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** Makes such a partition, gone when the test is over; returns its loop device. */
-export function makeLoopPartition(mkfs: readonly string[]): string {
-  const { device, close } = openLoopPartition(mkfs);
-  onTestFinished(close);
-  return device;
 }

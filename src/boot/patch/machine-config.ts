@@ -1,32 +1,44 @@
 import { stringify } from 'yaml';
 import { encodeTextDataUrl } from '../../formats/data-url.ts';
-import type { NewDropin, NewFile, NewUnit } from '../ignition/edit-ignition.ts';
-
-/** A drop-in beside a unit that another MachineConfig or the operating system brings. */
-interface UnitDropin extends NewDropin {
-  readonly unit: string;
-}
+import type { NewFile, NewUnit } from '../ignition/edit-ignition.ts';
 
 /** What a MachineConfig puts on the installed node. */
 export interface MachineConfigContent {
   readonly name: string;
   readonly files: readonly NewFile[];
   readonly units: readonly NewUnit[];
-  /** Beside units that are not in `units`. */
+  /** Drop-ins beside units of this or another MachineConfig, or of the system. */
   readonly dropins?: readonly UnitDropin[];
 }
 
-function renderUnits({ units, dropins = [] }: MachineConfigContent): object[] {
-  const beside = [...new Set(dropins.map(({ unit }) => unit))];
-  return [
-    ...units.map(({ name, enabled, contents }) => ({ name, enabled, contents })),
-    ...beside.map((unit) => ({
-      name: unit,
-      dropins: dropins
-        .filter((dropin) => dropin.unit === unit)
-        .map(({ name, contents }) => ({ name, contents })),
-    })),
-  ];
+/** A drop-in by the unit it is for and its own name. */
+export interface UnitDropin {
+  readonly unit: string;
+  readonly name: string;
+  readonly contents: string;
+}
+
+interface RenderedUnit {
+  readonly name: string;
+  readonly enabled?: boolean;
+  readonly contents?: string;
+  readonly dropins?: readonly { readonly name: string; readonly contents: string }[];
+}
+
+/** One entry a unit, as Ignition wants it, with its drop-ins. */
+function renderUnits(units: readonly NewUnit[], dropins: readonly UnitDropin[]): RenderedUnit[] {
+  const names = new Set([...units.map(({ name }) => name), ...dropins.map(({ unit }) => unit)]);
+  return [...names].map((name) => {
+    const unit = units.find((each) => each.name === name);
+    const own = dropins.filter((each) => each.unit === name);
+    return {
+      name,
+      ...(unit === undefined ? {} : { enabled: unit.enabled, contents: unit.contents }),
+      ...(own.length === 0
+        ? {}
+        : { dropins: own.map(({ name: file, contents }) => ({ name: file, contents })) }),
+    };
+  });
 }
 
 /**
@@ -34,9 +46,8 @@ function renderUnits({ units, dropins = [] }: MachineConfigContent): object[] {
  * /opt/openshift/openshift it is both in the node's first Ignition config and in the cluster, so the two
  * agree from the start. Spec 3.2.0 is read by every release from 4.12 on.
  */
-function renderMachineConfig(content: MachineConfigContent): string {
-  const { name, files } = content;
-  const units = renderUnits(content);
+function renderMachineConfig({ name, files, units, dropins = [] }: MachineConfigContent): string {
+  const rendered = renderUnits(units, dropins);
   const config = {
     ignition: { version: '3.2.0' },
     ...(files.length === 0
@@ -51,7 +62,7 @@ function renderMachineConfig(content: MachineConfigContent): string {
             })),
           },
         }),
-    ...(units.length === 0 ? {} : { systemd: { units } }),
+    ...(rendered.length === 0 ? {} : { systemd: { units: rendered } }),
   };
   return stringify(
     {

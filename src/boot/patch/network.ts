@@ -1,5 +1,5 @@
-import { withFile } from '../ignition/edit-ignition.ts';
 import type { Keyfile } from '../network/render-keyfiles.ts';
+import { manifestChange } from './changes.ts';
 import { machineConfigManifest } from './machine-config.ts';
 import { unfitValue } from './machine-values.ts';
 import type { Step } from './step.ts';
@@ -26,11 +26,6 @@ export function networkStep(keyfiles: readonly Keyfile[]): Step {
   return {
     name,
     why: WHY,
-    changes: [
-      {
-        describe: `MachineConfig manifest ${manifest.path}`,
-        apply: (ignition) => withFile(ignition, manifest),
-      },
-    ],
+    changes: [manifestChange(manifest)],
   };
 }

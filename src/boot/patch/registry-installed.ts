@@ -1,4 +1,4 @@
-import { withFile } from '../ignition/edit-ignition.ts';
+import { manifestChange } from './changes.ts';
 import { machineConfigManifest } from './machine-config.ts';
 import type { Overlays } from './overlay.ts';
 import type { RegistryCertificates } from './registry-certificates.ts';
@@ -26,11 +26,6 @@ export function registryInstalled(
   return {
     name: 'registry-installed',
     why: 'the installed node pulls its operating system and its images from the cache, by a registry on loopback',
-    changes: [
-      {
-        describe: `MachineConfig manifest ${manifest.path}`,
-        apply: (ignition) => withFile(ignition, manifest),
-      },
-    ],
+    changes: [manifestChange(manifest)],
   };
 }

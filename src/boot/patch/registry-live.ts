@@ -1,5 +1,5 @@
-import { withDropin, withFile, withUnit } from '../ignition/edit-ignition.ts';
 import type { Ignition } from '../ignition/ignition.ts';
+import { dropinChange, fileChange, unitChange } from './changes.ts';
 import type { Overlays } from './overlay.ts';
 import type { RegistryCertificates } from './registry-certificates.ts';
 import { registryFiles, registryOrder, registryUnits } from './registry-files.ts';
@@ -45,18 +45,9 @@ export function registryLive(
   const pullsNodeImage = ignition.files.some((file) => file.path === `/etc/systemd/system/${PULL_UNIT}`);
   const dropin = registryOrder(overlays);
   const changes: Change[] = [
-    ...registryFiles(settings, certificates, overlays).map((file) => ({
-      describe: `file ${file.path}`,
-      apply: (current: Ignition) => withFile(current, file),
-    })),
-    ...registryUnits('live', overlays).map((unit) => ({
-      describe: `unit ${unit.name}`,
-      apply: (current: Ignition) => withUnit(current, unit),
-    })),
-    ...[...CONSUMERS, ...(pullsNodeImage ? [PULL_UNIT] : [])].map((unit) => ({
-      describe: `drop-in ${unit}.d/${dropin.name}`,
-      apply: (current: Ignition) => withDropin(current, unit, dropin),
-    })),
+    ...registryFiles(settings, certificates, overlays).map(fileChange),
+    ...registryUnits('live', overlays).map(unitChange),
+    ...[...CONSUMERS, ...(pullsNodeImage ? [PULL_UNIT] : [])].map((unit) => dropinChange(unit, dropin)),
   ];
   return {
     name: NAME,
