@@ -35,8 +35,10 @@ export interface DownloadOptions {
   readonly rateLimit?: RateLimit;
   /** Told once the size is known, before the first byte. */
   readonly onStart?: (name: string, totalBytes: number) => void;
+  /** Told when it is over, whole or not, if it was started. */
+  readonly onEnd?: () => void;
   readonly onBytes?: (bytes: number, from: ByteOrigin) => void;
-  readonly onRetry?: (error: EdgefabError, waitMs: number) => void;
+  readonly onRetry?: (name: string, error: EdgefabError, waitMs: number) => void;
 }
 
 export interface Downloaded {
@@ -75,12 +77,26 @@ export async function download(
     });
   }
   const transfer = new Transfer(wanted, web, options);
+  try {
+    await transferAll(transfer, wanted, options, host);
+    return { state: 'fetched', fetchedBytes: transfer.fetchedBytes };
+  } finally {
+    if (transfer.isStarted) options.onEnd?.();
+  }
+}
+
+async function transferAll(
+  transfer: Transfer,
+  { path, digest }: WantedDownload,
+  options: DownloadOptions,
+  host: Pick<Host, 'now' | 'sleep'>,
+): Promise<void> {
   let fruitless = 0;
   for (;;) {
     const before = transfer.fetchedBytes;
     try {
       await transfer.run();
-      return { state: 'fetched', fetchedBytes: transfer.fetchedBytes };
+      return;
     } catch (error) {
       if (options.signal.aborted) throw options.signal.reason;
       // What the client has tried again has had its chances; the rest is a body that broke off.
@@ -89,7 +105,7 @@ export async function download(
       if (fruitless > options.retryTimes) throw error;
       const ownMs = Math.min(FIRST_PAUSE_MS * 2 ** fruitless, LONGEST_PAUSE_MS);
       const waitMs = jittered(ownMs, `${digest} ${fruitless} ${host.now().getTime()}`);
-      options.onRetry?.(error as EdgefabError, waitMs);
+      options.onRetry?.(basename(path), error as EdgefabError, waitMs);
       await host.sleep(waitMs, options.signal);
     }
   }
@@ -111,7 +127,7 @@ class Transfer {
   #held: Held | undefined;
   #resumedAt = 0;
   #wasWrong = false;
-  #isStarted = false;
+  isStarted = false;
   fetchedBytes = 0;
 
   constructor(wanted: WantedDownload, web: WebClient, options: DownloadOptions) {
@@ -191,7 +207,7 @@ class Transfer {
       this.#wasWrong = true;
       this.#resumedAt = 0;
       this.#options.onBytes?.(sizeBytes, 'lost');
-      this.#options.onRetry?.(error as EdgefabError, 0);
+      this.#options.onRetry?.(this.#name, error as EdgefabError, 0);
       return false;
     }
   }
@@ -220,7 +236,7 @@ class Transfer {
       offset,
       ifRange,
       signal,
-      ...(onRetry === undefined ? {} : { onRetry: (error, waitMs) => onRetry(error, waitMs) }),
+      ...(onRetry === undefined ? {} : { onRetry: (error, waitMs) => onRetry(this.#name, error, waitMs) }),
     });
     if (body !== undefined) return body;
     throw new EdgefabError(`server ${url.host} has no ${url.pathname}`, {
@@ -251,8 +267,8 @@ class Transfer {
   }
 
   #start(totalBytes: number, heldBytes: number): void {
-    if (this.#isStarted) return;
-    this.#isStarted = true;
+    if (this.isStarted) return;
+    this.isStarted = true;
     this.#options.onStart?.(this.#name, totalBytes);
     if (heldBytes > 0) this.#options.onBytes?.(heldBytes, 'held');
   }
