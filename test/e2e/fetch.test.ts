@@ -319,6 +319,30 @@ describe.skipIf(!hasGpg)('with a keyring (needs gpg on PATH)', () => {
     if (status === 0) expect(done.stdout).toContain(`signed by ${gnupg.fingerprint('release')}`);
     else expect(readdirSync(folder)).toEqual([]);
   });
+
+  test.each([
+    ['by the keyring', 'release', 0],
+    ['by a stranger', 'stranger', 6],
+    ['nowhere', undefined, 4],
+  ] as const)('a live ISO that is signed %s', async (_name, signer, status) => {
+    const mirror = await startReleaseMirror();
+    const gnupg = new Gnupg();
+    onTestFinished(() => gnupg.remove());
+    gnupg.makeKey('release');
+    gnupg.makeKey('stranger');
+    const keyring = gnupg.write('keyring.gpg', gnupg.exportKeys('release'));
+    const detached = (name: string, bytes: Uint8Array): Buffer =>
+      gnupg.run(['--local-user', name, '--detach-sign'], bytes);
+    const sums = mirror.files.get(mirror.paths.sums) ?? Buffer.alloc(0);
+    mirror.files.set(`${mirror.paths.sums}.gpg`, detached('release', sums));
+    const location = `http://${mirror.proxy.host}${mirror.paths.iso}`;
+    mirror.nameIso(location, `${location}.sig`);
+    if (signer !== undefined) mirror.files.set(`${mirror.paths.iso}.sig`, detached(signer, mirror.iso));
+    const folder = tempFolder();
+    const done = await runEdgefab(command(mirror, folder, '--keyring', keyring));
+    expect(done.status).toBe(status);
+    expect(existsSync(join(folder, mirror.isoName))).toBe(status === 0);
+  });
 });
 
 describe.skipIf(!canMount)('on a small disk (needs root and a loop device)', () => {

@@ -41,7 +41,7 @@ export interface ReleaseMirror {
   /** Writes the checksums anew, after files were changed. */
   sign(): void;
   /** Tells the installer which ISO is its own. */
-  nameIso(location: string, digest?: string): void;
+  nameIso(location: string, signature?: string): void;
 }
 
 export interface ReleaseMirrorOptions {
@@ -116,8 +116,8 @@ export async function startReleaseMirror(options: ReleaseMirrorOptions = {}): Pr
     const other = `${sha256('other')}  openshift-client-linux-${version}.tar.gz\n`;
     files.set(paths.sums, Buffer.from(other + lines.join('')));
   };
-  const nameIso = (location: string, digest = sha256(iso)): void => {
-    const disk = { location, sha256: digest };
+  const nameIso = (location: string, signature?: string): void => {
+    const disk = { location, sha256: sha256(iso), signature };
     const metal = { release: '418.94.1-0', formats: { iso: { disk }, pxe: { kernel: disk } } };
     writeFileSync(
       stream,

@@ -10,6 +10,8 @@ export interface LiveIso {
   readonly location: string;
   /** Lower-case hex. */
   readonly sha256: string;
+  /** Where its detached OpenPGP signature lies; Fedora's streams name one, Red Hat's do not. */
+  readonly signature?: string;
   /** The CoreOS build: `418.94.202501221327-0`, `9.6.20250523-0`. */
   readonly release: string;
 }
@@ -23,7 +25,13 @@ const streamSchema = z.object({
           release: z.string(),
           formats: z.record(
             z.object({
-              disk: z.object({ location: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
+              disk: z
+                .object({
+                  location: z.string(),
+                  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+                  signature: z.string().optional(),
+                })
+                .optional(),
             }),
           ),
         }),
@@ -58,7 +66,8 @@ export function parseCoreosStream(json: string, arch: string, where: string): Li
   const metal = of.artifacts.metal;
   const disk = metal?.formats.iso?.disk;
   if (metal === undefined || disk === undefined) throw fault(`it knows no live ISO for ${arch}`);
-  return { location: disk.location, sha256: disk.sha256, release: metal.release };
+  const { location, sha256, signature } = disk;
+  return { location, sha256, release: metal.release, ...(signature === undefined ? {} : { signature }) };
 }
 
 /**

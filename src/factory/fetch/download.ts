@@ -27,6 +27,8 @@ export interface WantedDownload {
   readonly maxBytes: number;
   /** Replaces a file of that name which is another one. */
   readonly overwrite: boolean;
+  /** Looks at the whole file before it gets its name; what it throws keeps the name from it. */
+  readonly check?: (partial: string) => Promise<void>;
 }
 
 export interface DownloadOptions {
@@ -219,9 +221,16 @@ class Transfer {
   }
 
   async #openPartial(sizeBytes: number): Promise<PartialFile> {
-    const { path, digest } = this.#wanted;
+    const { path, digest, check } = this.#wanted;
     const what = `${this.#name} (${digest})`;
-    const file = await openPartialFile({ what, partial: this.#partial, path, digest, sizeBytes });
+    const file = await openPartialFile({
+      what,
+      partial: this.#partial,
+      path,
+      digest,
+      sizeBytes,
+      ...(check === undefined ? {} : { check }),
+    });
     file.syncEvery(SYNC_BYTES);
     return file;
   }

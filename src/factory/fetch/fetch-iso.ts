@@ -3,6 +3,7 @@ import { type LiveIso, liveIsoOf } from '../../boot/install-config/coreos-stream
 import { EdgefabError } from '../../errors.ts';
 import { quoteText } from '../../formats/shown-text.ts';
 import type { Host } from '../../host/host.ts';
+import { type Keyring, verifyLargeFile } from '../../mirror/resolve/signature/verify-openpgp.ts';
 import { type Digest, parseDigest } from '../../oci/digest.ts';
 import { shownUrl } from '../../oci/failure.ts';
 import { type DownloadOptions, download } from './download.ts';
@@ -21,6 +22,8 @@ export interface IsoRequest {
   /** For the private folder the installer runs in. */
   readonly workFolder: string;
   readonly overwrite: boolean;
+  /** Whose signature the ISO must have, where its stream names one. */
+  readonly keyring?: Keyring;
 }
 
 export interface FetchedIso {
@@ -34,6 +37,8 @@ export interface FetchedIso {
 
 /** Real ones have 1 to 2 GB. */
 const MAX_ISO_BYTES = 16 * 1024 ** 3;
+
+const MAX_SIGNATURE_BYTES = 64 * 1024;
 
 /** Says where an ISO is fetched from and what it is called. Throws TOOL_FAILED for an address that is none, USAGE_INVALID. */
 export function isoAddress(
@@ -61,7 +66,7 @@ export function isoAddress(
  * already with that digest is kept. Throws what asking the installer and downloading throw.
  */
 export async function fetchIso(
-  { installer, arch, target, mirror, workFolder, overwrite }: IsoRequest,
+  { installer, arch, target, mirror, workFolder, overwrite, keyring }: IsoRequest,
   web: WebClient,
   options: DownloadOptions,
   host: Pick<Host, 'run' | 'now' | 'sleep'>,
@@ -70,7 +75,55 @@ export async function fetchIso(
   const { url, name } = isoAddress(iso, mirror);
   const file = 'file' in target ? target.file : join(target.folder, name);
   const digest = parseDigest(`sha256:${iso.sha256}`);
-  const wanted = { url, path: file, digest, maxBytes: MAX_ISO_BYTES, overwrite };
-  const { state } = await download(wanted, web, options, host);
+  const check =
+    keyring === undefined || iso.signature === undefined
+      ? undefined
+      : await isoCheck(isoAddress({ location: iso.signature }, mirror).url, keyring, web, options, host);
+  const { state } = await download(
+    {
+      url,
+      path: file,
+      digest,
+      maxBytes: MAX_ISO_BYTES,
+      overwrite,
+      ...(check === undefined ? {} : { check }),
+    },
+    web,
+    options,
+    host,
+  );
   return { file, state, digest, url: shownUrl(url), release: iso.release };
+}
+
+/** Fetches the signature first: it is small, and without it the ISO is of no use. */
+async function isoCheck(
+  url: URL,
+  keyring: Keyring,
+  web: WebClient,
+  { signal }: DownloadOptions,
+  host: Pick<Host, 'now'>,
+): Promise<(partial: string) => Promise<void>> {
+  const place = { url: shownUrl(url) };
+  const signature = await web.read(url, MAX_SIGNATURE_BYTES, { signal });
+  if (signature === undefined)
+    throw new EdgefabError(`the live ISO has a signature, but ${place.url} is not there`, {
+      code: 'SIGNATURE_MISSING',
+      place,
+      suggestions: ['Copy the signature to the mirror too, or leave out --keyring'],
+    });
+  return async (partial) => {
+    try {
+      await verifyLargeFile(partial, signature, keyring, host);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : 'it cannot be read';
+      throw new EdgefabError(
+        `${place.url}: no key of ${keyring.where} (${keyring.fingerprints.join(', ')}) vouches for the live ISO: ${why}`,
+        {
+          code: 'SIGNATURE_INVALID',
+          place,
+          suggestions: ['Add the key of the publisher of the ISO to the keyring, if you trust it'],
+        },
+      );
+    }
+  };
 }

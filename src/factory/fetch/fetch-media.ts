@@ -68,6 +68,7 @@ export async function fetchMedia(
     workFolder: folder,
     overwrite,
     ...(isoMirror === undefined ? {} : { mirror: isoMirror }),
+    ...(release.keyring === undefined ? {} : { keyring: release.keyring }),
   };
   return { ...done, liveIso: await fetchIso(iso, web, options, host) };
 }

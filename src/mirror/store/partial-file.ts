@@ -29,6 +29,8 @@ export interface PartialTarget {
   readonly path: string;
   readonly digest: Digest;
   readonly sizeBytes: number;
+  /** Looks at the whole, flushed file before it gets its name; what it throws keeps the name from it. */
+  readonly check?: (partial: string) => Promise<void>;
 }
 
 /** Takes one file's bytes, hashing them on their way to disk. `offset` is how much is there already. */
@@ -194,6 +196,7 @@ class OpenPartial implements PartialFile {
     await this.#onDisk(async () => {
       await this.#file.datasync();
       await this.#close();
+      await this.#target.check?.(this.#target.partial);
       await rename(this.#target.partial, this.#target.path);
       await syncFolder(dirname(this.#target.path));
       // Only now: a power cut before would leave a partial that nothing vouches for.

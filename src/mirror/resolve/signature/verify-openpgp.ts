@@ -1,4 +1,7 @@
+import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
 import type { Key } from 'openpgp';
 import { EdgefabError } from '../../../errors.ts';
 import type { Host } from '../../../host/host.ts';
@@ -130,6 +133,14 @@ function firstPacket(bytes: Uint8Array): number | undefined {
   return (tag & 0x40) === 0 ? (tag & 0x3c) >> 2 : tag & 0x3f;
 }
 
+/** A signature's packets, without the armour it may be in. */
+async function unarmoured(signature: Uint8Array): Promise<Uint8Array> {
+  const text = Buffer.from(signature).toString('latin1');
+  if (!text.startsWith(ARMOURED_SIGNATURE) && !text.startsWith(ARMOURED_MESSAGE)) return signature;
+  const { unarmor } = await library();
+  return new Uint8Array((await unarmor(text)).data as Uint8Array);
+}
+
 /**
  * Verifies the signature that lies beside a small file: a detached one, or a signed message that must hold the
  * same bytes; armoured or binary. Gives the signer's fingerprint, in upper-case hex. Throws an Error that says
@@ -141,15 +152,13 @@ export async function verifyFileSignature(
   keyring: Keyring,
   host: Pick<Host, 'now'>,
 ): Promise<string> {
-  const { createMessage, readSignature, unarmor, verify } = await library();
-  const text = Buffer.from(signature).toString('latin1');
-  const armoured = text.startsWith(ARMOURED_SIGNATURE) || text.startsWith(ARMOURED_MESSAGE);
-  const bytes = armoured ? new Uint8Array((await unarmor(text)).data as Uint8Array) : signature;
+  const bytes = await unarmoured(signature);
   if (firstPacket(bytes) !== SIGNATURE_PACKET) {
     const { content, signedBy } = await verifyOpenpgpMessage(bytes, keyring, host);
     if (!Buffer.from(content).equals(file)) throw new Error('it signs other bytes than those beside it');
     return signedBy;
   }
+  const { createMessage, readSignature, verify } = await library();
   const { signatures } = await verify({
     message: await createMessage({ binary: Uint8Array.from(file) }),
     signature: await readSignature({ binarySignature: bytes }),
@@ -158,4 +167,37 @@ export async function verifyFileSignature(
     date: host.now(),
   });
   return await trustedSigner(signatures, keyring);
+}
+
+/**
+ * Verifies the detached signature of a file of any size, which is read as it flows. Gives the signer's
+ * fingerprint, in upper-case hex. Throws an Error that says why it is not trusted.
+ */
+export async function verifyLargeFile(
+  path: string,
+  signature: Uint8Array,
+  keyring: Keyring,
+  host: Pick<Host, 'now'>,
+): Promise<string> {
+  const bytes = await unarmoured(signature);
+  if (firstPacket(bytes) !== SIGNATURE_PACKET) throw new Error('it is no detached OpenPGP signature');
+  const { createMessage, readSignature, verify } = await library();
+  const source = createReadStream(path, { highWaterMark: 1024 * 1024 });
+  try {
+    const binary = Readable.toWeb(source) as ReadableStream<Uint8Array>;
+    const { data, signatures } = await verify({
+      message: await createMessage({ binary }),
+      signature: await readSignature({ binarySignature: bytes }),
+      verificationKeys: [...keyring.keys],
+      format: 'binary',
+      date: host.now(),
+    });
+    // They are looked at below, once everything was read.
+    for (const { verified } of signatures) verified.catch(() => {});
+    const reader = data.getReader();
+    while (!(await reader.read()).done);
+    return await trustedSigner(signatures, keyring);
+  } finally {
+    source.destroy();
+  }
 }
