@@ -5,11 +5,12 @@ import { showText } from '../../formats/shown-text.ts';
 import type { Host } from '../../host/host.ts';
 import { type Digest, parseDigest } from '../../oci/digest.ts';
 import { shownUrl } from '../../oci/failure.ts';
-import { type DownloadOptions, download } from './download.ts';
+import { download } from './download.ts';
 import { fileDigest } from './file-digest.ts';
 import { loadInstallerRecord, writeInstallerRecord } from './installer-record.ts';
 import { installerArchive } from './mirror-layout.ts';
 import { fetchChecksums, type WantedRelease } from './release-checksums.ts';
+import type { DownloadOptions } from './transfer.ts';
 import { unpackInstaller } from './unpack-installer.ts';
 import type { WebClient } from './web-client.ts';
 

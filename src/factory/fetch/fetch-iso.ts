@@ -6,8 +6,9 @@ import type { Host } from '../../host/host.ts';
 import { type Keyring, verifyLargeFile } from '../../mirror/resolve/signature/verify-openpgp.ts';
 import { type Digest, parseDigest } from '../../oci/digest.ts';
 import { shownUrl } from '../../oci/failure.ts';
-import { type DownloadOptions, download } from './download.ts';
+import { download } from './download.ts';
 import { parseWebAddress } from './mirror-layout.ts';
+import type { DownloadOptions } from './transfer.ts';
 import type { WebClient } from './web-client.ts';
 
 export interface IsoRequest {

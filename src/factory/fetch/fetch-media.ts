@@ -2,10 +2,10 @@ import { mkdir } from 'node:fs/promises';
 import { checkInstaller, type InstallerVersion } from '../../boot/install-config/check-installer.ts';
 import type { Host } from '../../host/host.ts';
 import { architectureOf } from '../../oci/architecture.ts';
-import type { DownloadOptions } from './download.ts';
 import { type FetchedInstaller, fetchInstaller } from './fetch-installer.ts';
 import { type FetchedIso, fetchIso, type IsoRequest } from './fetch-iso.ts';
 import type { WantedRelease } from './release-checksums.ts';
+import type { DownloadOptions } from './transfer.ts';
 import type { WebClient } from './web-client.ts';
 
 /** What a site's boot stick is made from, and where it goes. */
