@@ -53,6 +53,7 @@ test.each([
   'cache verify',
   'demo',
   'doctor',
+  'fetch',
   'ignition',
   'ignition diff',
   'ignition patch',

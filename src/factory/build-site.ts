@@ -77,7 +77,7 @@ export async function buildSite(
   const folder = join(factory.paths.out, site.name);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await assertSpace(folder, await fileSize(liveIso));
-  const unpatched = await siteIgnition(factory, site, folder, host);
+  const unpatched = await siteIgnition(factory, site, folder, lock, host);
   const { features, kargs: kargsAreas } = await inspectIso(liveIso);
   const network = planNetwork(site, features);
   const onInstallDisk = site.cache.location === 'installDisk';

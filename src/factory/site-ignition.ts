@@ -7,8 +7,10 @@ import { renderInstallConfig } from '../boot/install-config/render-install-confi
 import { runInstaller } from '../boot/install-config/run-installer.ts';
 import { EdgefabError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import type { Lock } from '../mirror/resolve/lock.ts';
 import { writeFileDurably } from '../mirror/store/write-file-durably.ts';
 import type { Factory } from './factory.ts';
+import { installerOf } from './installer-of.ts';
 import { readText } from './read-text.ts';
 import type { Site } from './site.ts';
 
@@ -24,6 +26,7 @@ export async function siteIgnition(
   factory: Factory,
   site: Site,
   folder: string,
+  lock: Lock,
   host: Pick<Host, 'run' | 'env'>,
 ): Promise<Ignition> {
   if (site.ignition !== undefined) return await loadIgnition(site.ignition);
@@ -58,10 +61,9 @@ export async function siteIgnition(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const made = await runInstaller(
     {
-      installer: factory.media?.installer ?? 'openshift-install',
       installConfigYaml,
       workFolder: folder,
-      ...(factory.release.version === undefined ? {} : { version: factory.release.version }),
+      ...installerOf(factory, lock),
     },
     host,
   );
