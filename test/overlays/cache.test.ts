@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { RegistrySettings } from '../../src/boot/patch/registry-settings.ts';
@@ -162,7 +162,7 @@ describe.skipIf(!ready)(`edgefab-cache.sh on real XFS disks (lsblk is a stand-in
     const folder = tempFolder();
     const image = join(folder, 'disk.img');
     writeFileSync(image, '');
-    execFileSync('truncate', ['-s', '16M', image]);
+    truncateSync(image, 16 * 1024 * 1024);
     execFileSync('sgdisk', ['-n', '1:2048:0', '-c', '1:edgefab', image], { stdio: 'ignore' });
     const disk = execFileSync('losetup', ['-b', '4096', '-f', '--show', image], { encoding: 'utf8' }).trim();
     onTestFinished(() => {
