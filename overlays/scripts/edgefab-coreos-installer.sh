@@ -106,6 +106,7 @@ status releasing "giving the cache on $disk back before the disk is written"
 # against the unit files in /etc.)
 : >"$run/cache.released"
 # Without ignore-dependencies systemd would also stop all that once required the registry, this install too.
+systemctl stop --job-mode=ignore-dependencies edgefab-registry-v6.service 2>/dev/null || true
 systemctl stop --job-mode=ignore-dependencies edgefab-registry.service || say "edgefab-registry.service could not be stopped"
 "$cache_script" close || say "$cache_script close failed"
 if command -v udevadm >/dev/null; then

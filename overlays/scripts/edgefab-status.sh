@@ -43,7 +43,10 @@ preload_line() {
 }
 
 render() {
-  local file name line faults=0 states=' '
+  local file name line faults=0 states=' ' given_back=no
+  if [[ -e $run/cache.released ]] || grep -qs '^done ' "$run/drop-cache.status"; then
+    given_back=yes
+  fi
   if [[ $phase == live ]]; then
     printf 'edgefab: site %s, build %s: installing (live system)\n' "$(plain <<<"$site")" "$(plain <<<"$build")"
   else
@@ -51,12 +54,18 @@ render() {
   fi
   if [[ -s $run/cache.source ]]; then
     printf '  cache: %s\n' "$(plain <"$run/cache.source")"
+  elif [[ $given_back == yes ]]; then
+    printf '  cache: given back\n'
   else
     printf '  cache: none is open\n'
   fi
   for file in "$run"/*.status; do
     [[ -s $file ]] || continue
     name=$(basename "$file" .status)
+    # Once the cache was given back its parts rest, and that is no fault.
+    if [[ $given_back == yes && ($name == cache || $name == registry) ]]; then
+      continue
+    fi
     if [[ $name == preload ]]; then
       line=$(preload_line "$file")
     else

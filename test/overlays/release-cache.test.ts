@@ -90,7 +90,8 @@ describe.skipIf(!ready)(
       const run = install(on, stock(on));
       expect([run.status, run.stdout]).toEqual([7, `<install><-n><-i></x y/master.ign><${on.disk}>`]);
       expect(openExclusively(on.partition)).toBe('free');
-      expect(on.programs.calls().slice(0, 3)).toEqual([
+      expect(on.programs.calls().slice(0, 4)).toEqual([
+        'systemctl stop --job-mode=ignore-dependencies edgefab-registry-v6.service',
         'systemctl stop --job-mode=ignore-dependencies edgefab-registry.service',
         'edgefab-cache.sh close',
         'udevadm settle --timeout=30',

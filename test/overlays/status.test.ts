@@ -78,6 +78,18 @@ describe('edgefab-status.sh', () => {
     ]);
   });
 
+  test('a registry that rests because the cache was given back is no fault', () => {
+    const on = machine({
+      'cache.released': '',
+      'registry.status': 'stopped - the registry does not run\n',
+      'release-cache.status': 'released - nothing holds /dev/sda any more\n',
+    });
+    expect(show(on).slice(1, -1)).toEqual([
+      '  cache: given back',
+      '  release-cache: released - nothing holds /dev/sda any more',
+    ]);
+  });
+
   test.each([
     ['live', 'the disk is written', {}, /unplug the boot stick now/, true],
     [

@@ -2,12 +2,11 @@ import { manifestChange } from './changes.ts';
 import { machineConfigManifest } from './machine-config.ts';
 import type { OverlayFile, Overlays } from './overlay.ts';
 import type { RegistrySettings } from './registry-settings.ts';
+import { CACHE_UNITS } from './release-cache.ts';
 import type { Step } from './step.ts';
 
 /** What becomes of the cache after the install. */
 export type KeepCacheSettings = Pick<RegistrySettings, 'location' | 'keepOnNode'>;
-
-const CACHE_UNITS = ['edgefab-cache.service', 'edgefab-registry.service'] as const;
 
 interface Job {
   readonly why: string;

@@ -12,7 +12,7 @@ export interface MachineConfigContent {
 }
 
 /** A drop-in by the unit it is for and its own name. */
-export interface UnitDropin {
+interface UnitDropin {
   readonly unit: string;
   readonly name: string;
   readonly contents: string;

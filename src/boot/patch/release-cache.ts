@@ -6,8 +6,12 @@ import type { Step } from './step.ts';
 /** What giving the cache back depends on. */
 export type ReleaseCacheSettings = Pick<RegistrySettings, 'location'>;
 
-/** The units that must not open the cache again once it was given back. */
-const CACHE_UNITS = ['edgefab-cache.service', 'edgefab-registry.service'] as const;
+/** The units that open the cache, and must not do so again once it was given back. */
+export const CACHE_UNITS = [
+  'edgefab-cache.service',
+  'edgefab-registry.service',
+  'edgefab-registry-v6.service',
+] as const;
 
 /**
  * Plans how the live system lets go of a cache on the install disk: coreos-installer refuses a disk of which any

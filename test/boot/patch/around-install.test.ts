@@ -38,6 +38,7 @@ const ROWS: [string, StepOf, DemoLine, string[]][] = [
       'added dropin install-to-disk.service.d/10-edgefab-path.conf',
       'added dropin edgefab-cache.service.d/30-edgefab-released.conf',
       'added dropin edgefab-registry.service.d/30-edgefab-released.conf',
+      'added dropin edgefab-registry-v6.service.d/30-edgefab-released.conf',
     ],
   ],
   ...(['4.13', '4.21'] as const).map((line): [string, StepOf, DemoLine, string[]] => [
@@ -138,6 +139,7 @@ describe('what the installed node gets', () => {
       ['edgefab-drop-cache.service', []],
       ['edgefab-cache.service', ['30-edgefab-released.conf']],
       ['edgefab-registry.service', ['30-edgefab-released.conf']],
+      ['edgefab-registry-v6.service', ['30-edgefab-released.conf']],
     ]);
     // Without contents and `enabled` the unit of the other MachineConfig stays as it is.
     expect(node.units[1]?.contents).toBeUndefined();
