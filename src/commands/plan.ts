@@ -9,7 +9,7 @@ import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { formatBytes, parseRate } from './terminal/format-amount.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderCachePlan } from './terminal/render-plan.ts';
-import { filterRequest, imageSetArgs, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
+import { imageSetArgs, lockOptions, requestOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 export default class Plan extends EdgefabCommand {
   static override summary =
@@ -47,7 +47,7 @@ export default class Plan extends EdgefabCommand {
       });
     }
     const { imageset, folder = '.' } = { imageset: args.imageset, ...flags };
-    const filter = filterRequest(flags);
+    const filter = requestOptions(flags);
     const factory = imageset === undefined ? await loadFactory(flags.factory, realHost) : undefined;
     const request =
       factory === undefined
@@ -65,7 +65,7 @@ export default class Plan extends EdgefabCommand {
       const outcome: CachePlan & { readonly sites?: readonly SitePlan[] } =
         factory === undefined
           ? (await planCache(where, client, options)).cachePlan
-          : await planFactory(factory, where, client, options);
+          : await planFactory(factory, where, client, options, realHost);
       this.#show(outcome);
       return { kind: 'Plan', ...outcome };
     } finally {

@@ -13,7 +13,7 @@ import { parseRateFlags, rateFlags } from './terminal/rate-flags.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderPlan } from './terminal/render-plan.ts';
 import { renderResult } from './terminal/render-result.ts';
-import { filterRequest, imageSetArgs, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
+import { imageSetArgs, lockOptions, requestOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 type PrecacheFlags = Interfaces.InferredFlags<typeof Precache.flags>;
 
@@ -134,7 +134,7 @@ export default class Precache extends EdgefabCommand {
   }
 
   async #request(imageset: string | undefined, flags: PrecacheFlags): Promise<MirrorRequest> {
-    const filter = filterRequest(flags);
+    const filter = requestOptions(flags);
     if (imageset === undefined) {
       const request = await factoryRequest(await loadFactory(flags.factory, realHost), filter);
       return flags.folder === undefined ? request : { ...request, folder: flags.folder };

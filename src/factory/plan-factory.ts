@@ -4,16 +4,16 @@ import { type EmbedBudget, embedBudget, USUAL_AREA_BYTES } from '../boot/iso/com
 import { inspectIso } from '../boot/iso/inspect-iso.ts';
 import type { IsoImage } from '../boot/iso/iso-image.ts';
 import { checkKernelLine, editKargs, type KargsBudget, kargsBudget } from '../boot/iso/kargs-text.ts';
-import { patchIgnition } from '../boot/patch/patch-ignition.ts';
 import { EdgefabError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
 import type { LivePhase } from '../mirror/plan/live-phase.ts';
 import type { Lock } from '../mirror/resolve/lock.ts';
 import type { Factory } from './factory.ts';
 import type { MirrorRequest } from './mirror-request.ts';
 import { missingFiles } from './missing-files.ts';
+import { previewSite } from './patch-site.ts';
 import { type CachePlan, type PlanOptions, planCache } from './plan-cache.ts';
 import { type NetworkWay, planNetwork, takeOverKargs } from './plan-network.ts';
-import { preloadImages } from './preload-images.ts';
 import { refuseUnsupported } from './refuse-unsupported.ts';
 import type { LockSources } from './resolve-lock.ts';
 import type { Site } from './site.ts';
@@ -41,6 +41,7 @@ export async function planFactory(
   request: MirrorRequest,
   sources: LockSources,
   options: PlanOptions,
+  host: Pick<Host, 'now' | 'randomBytes'>,
 ): Promise<FactoryPlan> {
   const { cachePlan, lock } = await planCache(request, sources, options);
   const absent = await missingFiles(factory);
@@ -52,7 +53,8 @@ export async function planFactory(
     ? undefined
     : factory.media?.liveIso;
   const iso = liveIso === undefined ? undefined : await attempt(() => inspectIso(liveIso), everywhere);
-  for (const site of factory.sites) sites.push(await planSite(site, lock, cachePlan.livePhase, iso));
+  for (const site of factory.sites)
+    sites.push(await planSite(factory, site, lock, cachePlan.livePhase, iso, host));
   return {
     ...cachePlan,
     sites: sites.map((site) => ({ ...site, problems: [...site.problems, ...everywhere] })),
@@ -71,23 +73,22 @@ async function attempt<T>(work: () => Promise<T> | T, problems: string[]): Promi
 }
 
 async function planSite(
+  factory: Factory,
   site: Site,
   lock: Lock,
   { ramBytes }: LivePhase,
   iso: IsoImage | undefined,
+  host: Pick<Host, 'now' | 'randomBytes'>,
 ): Promise<SitePlan> {
   const problems: string[] = [];
   await attempt(() => refuseUnsupported(site), problems);
+  const features = iso?.features;
   const network =
-    iso === undefined ? undefined : await attempt(() => planNetwork(site, iso.features), problems);
+    features === undefined ? undefined : await attempt(() => planNetwork(site, features), problems);
   const patched = await attempt(async () => {
     if (site.ignition === undefined) return undefined;
-    return await patchIgnition(await loadIgnition(site.ignition), {
-      hostname: site.hostname,
-      cacheMode: site.cache.mode,
-      images: preloadImages(lock),
-      network: network?.keyfiles ?? [],
-    });
+    const options = { lock, cacheId: undefined, features: features ?? { liveInitrdNetwork: true } };
+    return await previewSite(factory, site, await loadIgnition(site.ignition), options, host);
   }, problems);
   const ignition = await attempt(async () => {
     if (patched === undefined) return undefined;

@@ -39,7 +39,7 @@ export function takeOverKargs({ way }: NetworkPlan, ignition: Ignition): string[
  * from 4.12 on does: the one file is then there before Ignition runs, in the live system and, by MachineConfig, on the
  * node, and coreos-installer can show it. Kernel arguments are for older images. Throws USAGE_INVALID.
  */
-export function planNetwork(site: Site, features: IsoFeatures): NetworkPlan {
+export function planNetwork(site: Site, features: Pick<IsoFeatures, 'liveInitrdNetwork'>): NetworkPlan {
   const { network, hostname, name } = site;
   if (network === undefined || network.interfaces.length === 0)
     return {

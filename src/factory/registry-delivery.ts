@@ -24,7 +24,7 @@ export interface RegistryContent {
  */
 export function registryContent(
   lock: Lock,
-  imageSets: readonly Pick<ImageSet, 'operators'>[],
+  isCatalog: (image: LockedImage) => boolean,
   port: number = REGISTRY_PORT,
 ): RegistryContent {
   const tools = lock.images.filter(({ roles }) => roles.includes('tool'));
@@ -40,7 +40,7 @@ export function registryContent(
   }
   const sources = [...new Set(lock.images.map(({ source }) => source))].sort();
   const signatures = new Set(lock.images.flatMap((image) => image.signatures ?? []));
-  const catalogs = lock.images.filter((image) => isCatalog(image, imageSets));
+  const catalogs = lock.images.filter(isCatalog);
   return {
     repositories: sources.map((source) => ({
       source,
@@ -62,12 +62,17 @@ export function registryContent(
   };
 }
 
-function isCatalog(image: LockedImage, imageSets: readonly Pick<ImageSet, 'operators'>[]): boolean {
-  return imageSets.some(({ operators }) =>
-    operators.some(({ catalog }) => {
-      const reference = parseReference(catalog);
-      if (repositoryOf(reference) !== image.source) return false;
-      return reference.digest === undefined ? reference.tag === image.tag : reference.digest === image.digest;
-    }),
+/** Tells which images of a lock are catalogs, by the image sets it was made from. */
+export function catalogsOf(
+  imageSets: readonly Pick<ImageSet, 'operators'>[],
+): (image: LockedImage) => boolean {
+  const catalogs = imageSets.flatMap(({ operators }) =>
+    operators.map(({ catalog }) => parseReference(catalog)),
   );
+  return (image) =>
+    catalogs.some(
+      (reference) =>
+        repositoryOf(reference) === image.source &&
+        (reference.digest === undefined ? reference.tag === image.tag : reference.digest === image.digest),
+    );
 }

@@ -4,6 +4,14 @@ import { checkRegistryCertificates, type RegistryCertificates } from './registry
 import { renderRegistryConfig } from './registry-config.ts';
 import { type RegistrySettings, renderRegistryEnvironment } from './registry-settings.ts';
 
+/** Where on the machine the parts lie that are made for it. */
+export const REGISTRY_FILES = {
+  environment: '/etc/edgefab/registry.env',
+  certificate: '/etc/edgefab/tls/registry.crt',
+  key: '/etc/edgefab/tls/registry.key',
+  authority: '/etc/pki/ca-trust/source/anchors/edgefab-registry-ca.crt',
+} as const;
+
 /**
  * The files of the registry on the machine, the same in both phases: settings, certificates, scripts. The CA is
  * in the system's trust for `oc` and curl, and beside the registry's name for podman, skopeo and CRI-O, which
@@ -24,11 +32,11 @@ export function registryFiles(
     text: overlays[name],
   });
   return [
-    { path: '/etc/edgefab/registry.env', mode: 0o644, text: renderRegistryEnvironment(settings) },
+    { path: REGISTRY_FILES.environment, mode: 0o644, text: renderRegistryEnvironment(settings) },
     { path: '/etc/edgefab/registry.yml', mode: 0o644, text: renderRegistryConfig(port) },
-    { path: '/etc/edgefab/tls/registry.crt', mode: 0o644, text: certificatePem },
-    { path: '/etc/edgefab/tls/registry.key', mode: 0o600, text: keyPem },
-    { path: '/etc/pki/ca-trust/source/anchors/edgefab-registry-ca.crt', mode: 0o644, text: caPem },
+    { path: REGISTRY_FILES.certificate, mode: 0o644, text: certificatePem },
+    { path: REGISTRY_FILES.key, mode: 0o600, text: keyPem },
+    { path: REGISTRY_FILES.authority, mode: 0o644, text: caPem },
     { path: `/etc/containers/certs.d/localhost:${port}/ca.crt`, mode: 0o644, text: caPem },
     script('scripts/edgefab-disk.sh', 0o644),
     script('scripts/edgefab-clock.sh'),
