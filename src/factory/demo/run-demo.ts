@@ -40,11 +40,7 @@ export interface DemoOptions {
  * bootstrap-in-place Ignition, each named as made up. No account, no network, no root. Throws TARGET_EXISTS when
  * the folder is not empty.
  */
-export async function runDemo(
-  target: string,
-  options: DemoOptions,
-  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes' | 'sleep' | 'homeDir'>,
-): Promise<DemoOutcome> {
+export async function runDemo(target: string, options: DemoOptions, host: Host): Promise<DemoOutcome> {
   const folder = resolve(target);
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).length > 0) {
