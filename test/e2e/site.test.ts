@@ -182,11 +182,14 @@ describe.skipIf(FIXTURES === undefined || !hasCoreosInstaller)(
         liveIso,
         ignition: (releaseImage) => {
           const real = parseIgnition(readFileSync(fixture('ignition', 'bip-4.18.ign')), 'bip-4.18.ign');
-          const path = '/usr/local/bin/release-image.sh';
-          const text = fileText(real, path) ?? '';
-          return serializeIgnition(
-            withFileText(real, path, text.replaceAll(releaseImageOf(real), releaseImage)),
-          );
+          const image = releaseImageOf(real);
+          const moved = real.files.reduce((ignition, { path }) => {
+            const text = fileText(ignition, path) ?? '';
+            return text.includes(image)
+              ? withFileText(ignition, path, text.replaceAll(image, releaseImage))
+              : ignition;
+          }, real);
+          return serializeIgnition(moved);
         },
       });
       const cwd = factory.folder;
