@@ -58,7 +58,11 @@ describe('patching changes exactly this', () => {
       ['preload-installed', 1],
       ['hostname', 2],
       ['network', 0],
+      ['local-dns', 0],
+      ['ntp', 0],
       ['save-partlabel', 1],
+      ['manifests', 0],
+      ['overlays', 0],
     ]);
     expect(report.every(({ why }) => why.length > 10)).toBe(true);
   });
@@ -71,7 +75,11 @@ describe('patching changes exactly this', () => {
       ['preload-installed', expect.stringContaining('no image list')],
       ['hostname', undefined],
       ['network', expect.stringContaining('asks DHCP')],
+      ['local-dns', expect.stringContaining('has a DNS server')],
+      ['ntp', expect.stringContaining('no time server')],
       ['save-partlabel', expect.stringContaining('no partition')],
+      ['manifests', expect.stringContaining('none were given')],
+      ['overlays', expect.stringContaining('none were given')],
     ]);
     expect(await differences(bipIgnition(), options)).toEqual([
       'added file /etc/hostname',
