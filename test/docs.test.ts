@@ -3,6 +3,8 @@ import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { commandDocs } from '../scripts/command-docs.ts';
+import { patchDocs } from '../scripts/patch-docs.ts';
+import { GOLDEN_CASES, MODES, readGolden } from './support/golden-report.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
 const readme = readFileSync('README.md', 'utf8');
@@ -40,6 +42,12 @@ test('the command reference is what the commands say', () => {
     typeof commandDocs
   >[0];
   expect(readFileSync('docs/commands.md', 'utf8')).toBe(commandDocs(manifest));
+});
+
+test('the page on patches says what the steps do', () => {
+  const reports = GOLDEN_CASES.flatMap((one) => MODES.map((mode) => readGolden(one, mode)));
+  const page = readFileSync('docs/patch.md', 'utf8');
+  expect(page).toBe(patchDocs(page, reports));
 });
 
 test.each([

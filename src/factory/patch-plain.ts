@@ -33,6 +33,8 @@ export interface PlainPatch {
   readonly output: string;
   readonly installDisk?: string;
   readonly location: 'usb' | 'installDisk';
+  /** Has the report tell each step at length. */
+  readonly explain?: boolean;
 }
 
 /**
@@ -51,6 +53,7 @@ export async function patchPlain(
     cacheMode: options.cacheMode,
     cacheLabel: options.cacheLabel,
     savePartlabel: options.savePartlabel,
+    explain: options.explain ?? false,
     ...(version === undefined ? {} : { version }),
     ...(cache === undefined ? {} : { cacheId: cache.cacheId }),
   };

@@ -143,10 +143,8 @@ describe.skipIf(FIXTURES === undefined || !hasCoreosInstaller)(
       const source = fixture('ignition', 'bip-4.18.ign');
       const once = join(folder, 'once.ign');
       const twice = join(folder, 'twice.ign');
-      const patched = await runEdgefab([
-        ...['ignition', 'patch', source, '--hostname', 'bip'],
-        ...['--cache-mode', 'preload', '-o', once],
-      ]);
+      const args = ['--hostname', 'bip', '--cache-mode', 'preload', '-o'];
+      const patched = await runEdgefab(['ignition', 'patch', source, ...args, once]);
       expect(patched).toMatchObject({ status: 0, stderr: '' });
       expect(statSync(once).mode & 0o777).toBe(0o600);
       execFileSync('ignition-validate', [once], { stdio: 'pipe' });
@@ -161,10 +159,7 @@ describe.skipIf(FIXTURES === undefined || !hasCoreosInstaller)(
       const edit = changes.find(({ path }) => path.endsWith('install-to-disk.sh'))?.detail.join('\n');
       expect(edit).toContain('--save-partlabel');
 
-      await runEdgefab([
-        ...['ignition', 'patch', once, '--hostname', 'bip'],
-        ...['--cache-mode', 'preload', '-o', twice],
-      ]);
+      await runEdgefab(['ignition', 'patch', once, ...args, twice]);
       expect(readFileSync(twice).equals(readFileSync(once))).toBe(true);
     });
 
@@ -204,7 +199,7 @@ describe.skipIf(FIXTURES === undefined || !hasCoreosInstaller)(
       await judge(liveIso, cwd, (embedded) => {
         execFileSync('ignition-validate', ['-'], { input: embedded, stdio: 'pipe' });
         const text = embedded.toString();
-        expect(text).toContain('edgefab-registry');
+        expect(text).toContain('edgefab-registry.service');
       });
     });
   },

@@ -24,6 +24,8 @@ const NAMES = new Set(
         'podman-auto-update podman-restart polkit qemu-guest-agent rescue rpc-gssd rpc-statd rpcbind rpm-ostreed',
         'rpm-ostree-countme selinux-autorelabel-mark sshd sshd-keygen sssd timedatex tuned udisks2 usbguard vmtoolsd',
         'zincati',
+        // Of the installer from 4.19 on: what is to come before it says so on every release.
+        'node-image-pull',
       ]
         .flatMap((line) => line.split(' '))
         .map((name) => `${name}.service`),

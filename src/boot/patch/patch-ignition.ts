@@ -70,6 +70,8 @@ export interface PatchOptions {
   readonly userOverlays?: readonly string[];
   /** Another folder with the files of `overlays/`. */
   readonly overlays?: string;
+  /** Has the report tell each step at length, with what differs by each change. */
+  readonly explain?: boolean;
 }
 
 export interface PatchResult {
@@ -197,7 +199,7 @@ export async function patchIgnition(ignition: Ignition, options: PatchOptions): 
   const report: StepReport[] = [];
   let current = ignition;
   for (const makeStep of steps) {
-    const applied = applyStep(current, await makeStep(current, options, overlays));
+    const applied = applyStep(current, await makeStep(current, options, overlays), options);
     current = applied.ignition;
     report.push(applied.report);
   }

@@ -5,6 +5,7 @@ import { patchPlain } from '../../factory/patch-plain.ts';
 import { realHost } from '../../host/real-host.ts';
 import { writeFileDurably } from '../../mirror/store/write-file-durably.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
+import { renderStep } from '../terminal/render-step.ts';
 
 export default class IgnitionPatch extends EdgefabCommand {
   static override summary =
@@ -14,6 +15,7 @@ export default class IgnitionPatch extends EdgefabCommand {
     'Patching twice changes nothing more. OUTPUT holds the keys of the cluster and is written with mode 0600.';
   static override examples = [
     '<%= config.bin %> ignition patch bootstrap-in-place-for-live-iso.ign --hostname bip --cache /run/media/edgefab -o patched.ign',
+    '<%= config.bin %> ignition patch bootstrap-in-place-for-live-iso.ign --hostname bip --cache /run/media/edgefab --explain -o patched.ign',
   ];
   static override args = {
     file: Args.file({ description: 'the config openshift-install made', required: true, exists: true }),
@@ -47,6 +49,9 @@ export default class IgnitionPatch extends EdgefabCommand {
       description: 'partition the install keeps on its target disk',
       default: 'edgefab-node',
     }),
+    explain: Flags.boolean({
+      description: 'say of each step what it does, on which releases, and what differs by each change',
+    }),
     output: Flags.string({ char: 'o', description: 'the config to write', required: true }),
   };
 
@@ -62,6 +67,7 @@ export default class IgnitionPatch extends EdgefabCommand {
         cacheLabel: flags['cache-label'],
         savePartlabel: flags['save-partlabel'],
         location: flags['cache-location'],
+        explain: flags.explain,
         output: flags.output,
         ...(flags.cache === undefined ? {} : { cache: flags.cache }),
         ...(flags.release === undefined ? {} : { release: flags.release }),
@@ -72,10 +78,7 @@ export default class IgnitionPatch extends EdgefabCommand {
     );
     await writeFileDurably(flags.output, serializeIgnition(patched.ignition), 0o600);
     for (const step of patched.report) {
-      this.print(`${step.name}: ${step.why}`);
-      if (step.skipped !== undefined) this.print(`  skipped: ${step.skipped}`);
-      else if (step.changes.length === 0) this.print('  nothing to change');
-      for (const change of step.changes) this.print(`  ${change}`);
+      for (const line of renderStep(step)) this.print(line);
       for (const warning of step.warnings ?? []) this.say('warn', `${step.name}: ${warning}`);
     }
     return { kind: 'PatchReport', output: flags.output, steps: patched.report };

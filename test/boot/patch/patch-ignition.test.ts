@@ -75,11 +75,11 @@ describe('patching changes exactly this', () => {
       ['preload-installed', expect.stringContaining('no image list')],
       ['hostname', undefined],
       ['network', expect.stringContaining('asks DHCP')],
-      ['local-dns', expect.stringContaining('DNS server')],
+      ['local-dns', expect.stringContaining('has a DNS server')],
       ['ntp', expect.stringContaining('no time server')],
       ['save-partlabel', expect.stringContaining('no partition')],
-      ['manifests', expect.stringContaining('none')],
-      ['overlays', expect.stringContaining('none')],
+      ['manifests', expect.stringContaining('none were given')],
+      ['overlays', expect.stringContaining('none were given')],
     ]);
     expect(await differences(bipIgnition(), options)).toEqual([
       'added file /etc/hostname',
