@@ -15,7 +15,7 @@ const SHOWN = 20;
  * Proves that a cache covers one site's install, in the way the site gets its images: served by the registry view, or
  * loaded from `dir:` views. Throws INSTALLER_TEXT_UNKNOWN.
  */
-export async function siteCoverage(
+async function siteCoverage(
   ignition: Ignition,
   site: Pick<Site, 'cache'>,
   lock: Lock,
