@@ -8,6 +8,7 @@ import { resolveLock } from '../factory/resolve-lock.ts';
 import { realHost } from '../host/real-host.ts';
 import { createRateLimit } from '../mirror/pull/rate-limit.ts';
 import { rateAt } from '../mirror/pull/rate-windows.ts';
+import { rememberManifests } from '../mirror/resolve/remember-manifests.ts';
 import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { parseRateFlags, rateFlags } from './terminal/rate-flags.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
@@ -77,7 +78,7 @@ export default class Precache extends EdgefabCommand {
             realHost,
             () => progress.tell({ kind: 'pause' }),
           );
-    const client = await openRegistry(flags, request.authfile);
+    const client = rememberManifests(await openRegistry(flags, request.authfile));
     const startedMs = Date.now();
     const seconds = (): number => (Date.now() - startedMs) / 1000;
     try {
