@@ -14,3 +14,12 @@ export function decodePem(text: string): PemBlock[] {
     der: Buffer.from((match[2] ?? '').replace(/\s+/g, ''), 'base64'),
   }));
 }
+
+/** Encodes one block with lines of 64 characters (RFC 7468 section 2) and a line feed at the end. */
+export function encodePem({ label, der }: PemBlock): string {
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
+}

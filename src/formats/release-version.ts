@@ -54,3 +54,8 @@ export function compareReleaseVersions(a: ReleaseVersion, b: ReleaseVersion): nu
   }
   return a.prerelease.length - b.prerelease.length;
 }
+
+/** Tells whether a release is of this minor line or a later one; its candidates count as of the line. */
+export function isLineOrLater(version: ReleaseVersion, major: number, minor: number): boolean {
+  return version.major > major || (version.major === major && version.minor >= minor);
+}

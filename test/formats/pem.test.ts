@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodePem } from '../../src/formats/pem.ts';
+import { decodePem, encodePem } from '../../src/formats/pem.ts';
 
 const block = (label: string, body: string): string =>
   `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`;
@@ -21,5 +21,21 @@ describe('decodePem finds', () => {
     ['no block whose ends differ', '-----BEGIN A-----\naGk=\n-----END B-----', []],
   ])('%s', (_name, text, want) => {
     expect(decodePem(text).map(({ label, der }) => [label, Buffer.from(der).toString()])).toEqual(want);
+  });
+});
+
+describe('encodePem writes', () => {
+  test.each([
+    ['no bytes', 0, 1],
+    ['one full line', 48, 1],
+    ['one byte more than a line', 49, 2],
+  ])('%s, which are read back', (_name, length, lines) => {
+    const der = Buffer.alloc(length, 7);
+    const text = encodePem({ label: 'CERTIFICATE', der });
+    expect(text.split('\n')).toHaveLength(lines + 3);
+    expect(text.endsWith('-----END CERTIFICATE-----\n')).toBe(true);
+    expect(decodePem(text).map((block) => [block.label, Buffer.from(block.der)])).toEqual([
+      ['CERTIFICATE', der],
+    ]);
   });
 });

@@ -25,7 +25,8 @@ export interface DockerRegistry {
 
 export interface DockerRegistryOptions {
   readonly auth?: 'none' | 'basic' | 'token';
-  readonly tls?: boolean;
+  /** Whether it serves TLS, with a certificate of its own or this one. */
+  readonly tls?: boolean | MadeCertificate;
   /** A storage folder to serve as it is, for example a store's view; made and removed when not given. */
   readonly storageDir?: string;
   readonly readOnly?: boolean;
@@ -64,7 +65,9 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   const folder = await mkdtemp(join(tmpdir(), 'edgefab-registry-'));
   const storageDir = options.storageDir ?? join(folder, 'storage');
   await mkdir(storageDir, { recursive: true });
-  const made: MadeCertificate | undefined = tls || auth === 'token' ? makeCertificate() : undefined;
+  const given = typeof tls === 'object' ? tls : undefined;
+  const made: MadeCertificate | undefined =
+    given ?? (tls || auth === 'token' ? makeCertificate() : undefined);
   const files = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') };
   if (made !== undefined) {
     await writeFile(files.certificate, made.certificate);
@@ -97,7 +100,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     },
     http: {
       addr: `${address}:0`,
-      ...(tls ? { tls: { certificate: files.certificate, key: files.key } } : {}),
+      ...(tls !== false ? { tls: { certificate: files.certificate, key: files.key } } : {}),
     },
     ...access,
   };
@@ -128,12 +131,12 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     });
     return {
       host,
-      url: `${tls ? 'https' : 'http'}://${host}`,
+      url: `${tls !== false ? 'https' : 'http'}://${host}`,
       storageDir,
       username,
       password,
       identityToken,
-      certificate: tls ? made?.certificate : undefined,
+      certificate: tls !== false ? made?.certificate : undefined,
       tokenServer,
       authfile: () => authPath,
       log: () => log,

@@ -1,5 +1,6 @@
 import type { Document } from 'yaml';
 import { installConfigError, parseInstallConfig } from './install-config.ts';
+import { type InstallConfigRegistry, setRegistryFields } from './registry-fields.ts';
 
 /** What one site puts into its install-config. */
 export interface InstallConfigSite {
@@ -13,6 +14,8 @@ export interface InstallConfigSite {
   readonly sshKeys: readonly string[];
   /** The machine network in CIDR form. */
   readonly machineNetwork?: string;
+  /** The registry on the machine, in registry mode. */
+  readonly registry?: InstallConfigRegistry;
 }
 
 // The installer pastes the disk into a shell line without quotes and checks only that it is not empty.
@@ -69,8 +72,8 @@ function refuseOther(document: Document): void {
 
 /**
  * Renders a site's install-config from a base: one control plane node, no workers, platform none, bootstrap
- * in place, and the site's values over the base's. All else of the base, comments too, is kept. Throws
- * INSTALL_CONFIG_INVALID naming the field.
+ * in place, and the site's values over the base's; mirrors and certificates of the base are kept beside the
+ * site's. All else of the base, comments too, is kept. Throws INSTALL_CONFIG_INVALID naming the field.
  */
 export function renderInstallConfig(baseYaml: string, site: InstallConfigSite): string {
   check(site);
@@ -95,5 +98,6 @@ export function renderInstallConfig(baseYaml: string, site: InstallConfigSite): 
   set(['bootstrapInPlace', 'installationDisk'], site.installDisk);
   set(['pullSecret'], site.pullSecret.trim());
   if (site.sshKeys.length > 0) set(['sshKey'], site.sshKeys.map((key) => key.trim()).join('\n'));
+  if (site.registry !== undefined) setRegistryFields(document, site.registry);
   return document.toString({ lineWidth: 0 });
 }

@@ -1,9 +1,9 @@
-import { type NewDropin, type NewFile, withDropin, withFile, withUnit } from '../ignition/edit-ignition.ts';
+import { type NewDropin, type NewFile, withDropin, withUnit } from '../ignition/edit-ignition.ts';
 import { fileText } from '../ignition/file-contents.ts';
 import type { Ignition } from '../ignition/ignition.ts';
 import type { Overlays } from './overlay.ts';
 import { type PreloadSettings, renderPreloadEnvironment, renderPreloadList } from './preload-list.ts';
-import { type Change, type Step, textUnknown } from './step.ts';
+import { type Change, fileChange, type Step, textUnknown } from './step.ts';
 
 const NAME = 'preload-live';
 const DOWNLOAD_SCRIPT = '/usr/local/bin/release-image-download.sh';
@@ -20,10 +20,6 @@ export function preloadFiles(
     { path: '/etc/edgefab/images.list', mode: 0o644, text: renderPreloadList(settings.images, phase) },
     { path: '/usr/local/bin/edgefab-preload.sh', mode: 0o755, text: overlays['scripts/edgefab-preload.sh'] },
   ];
-}
-
-function fileChange(file: NewFile): Change {
-  return { describe: `file ${file.path}`, apply: (ignition) => withFile(ignition, file) };
 }
 
 function dropinChange(unit: string, dropin: NewDropin): Change {

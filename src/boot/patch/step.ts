@@ -1,4 +1,5 @@
 import { EdgefabError } from '../../errors.ts';
+import { type NewFile, withFile } from '../ignition/edit-ignition.ts';
 import type { Ignition } from '../ignition/ignition.ts';
 import { diffLines } from '../ignition/line-diff.ts';
 
@@ -22,6 +23,12 @@ export interface Step {
   readonly why: string;
   readonly changes: readonly Change[];
   readonly skipped?: string;
+}
+
+/** The change that puts a file into a config; one that bootkube copies is called a manifest. */
+export function fileChange(file: NewFile): Change {
+  const what = /^\/opt\/openshift\/(?:manifests|openshift)\//.test(file.path) ? 'manifest' : 'file';
+  return { describe: `${what} ${file.path}`, apply: (ignition) => withFile(ignition, file) };
 }
 
 /** Applies a step's changes in order and reports those that changed something. */

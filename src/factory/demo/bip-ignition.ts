@@ -21,6 +21,11 @@ export function demoBipIgnition(options: DemoIgnitionOptions): Uint8Array {
       text: `# ${NOTE}\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: cluster-config-v1\n  namespace: kube-system\ndata:\n  install-config: |\n    baseDomain: ${domain}\n    metadata:\n      name: ${clusterName}\n`,
     },
     {
+      path: '/opt/openshift/manifests/cvo-overrides.yaml',
+      mode: 0o644,
+      text: `# ${NOTE}\napiVersion: config.openshift.io/v1\nkind: ClusterVersion\nmetadata:\n  name: version\n  namespace: openshift-cluster-version\nspec:\n  overrides:\n  - group: config.openshift.io\n    kind: Proxy\n    name: cluster\n    namespace: ""\n    unmanaged: true\n`,
+    },
+    {
       path: '/opt/openshift/bootstrap-in-place/master-update.fcc',
       mode: 0o600,
       text: `# ${NOTE}\nvariant: fcos\nversion: 1.1.0\nignition:\n  config:\n    merge:\n      - local: original-master.ign\n`,
