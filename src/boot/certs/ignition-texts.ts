@@ -1,0 +1,47 @@
+import type { Ignition } from '../ignition/ignition.ts';
+import { replaceValue } from '../ignition/json-edit.ts';
+import { type JsonNode, memberOf } from '../ignition/json-tree.ts';
+import { parseIgnitionText } from '../ignition/parse-ignition.ts';
+
+/** A text that may hold certificates, and what to call it: the path of a file, or the field of a config. */
+export interface NamedText {
+  readonly path: string;
+  readonly text: string;
+}
+
+interface Leaf extends NamedText {
+  readonly node: JsonNode;
+}
+
+function leavesOf(node: JsonNode, path: string, out: Leaf[]): void {
+  if (node.kind === 'string') out.push({ path, node, text: node.value });
+  if (node.kind === 'array')
+    for (const [index, item] of node.items.entries()) {
+      // A file is called by its path, not by its number.
+      const name = path === 'storage.files' ? memberOf(item, 'path') : undefined;
+      leavesOf(item, name?.kind === 'string' ? name.value : `${path}[${index}]`, out);
+    }
+  if (node.kind === 'object')
+    for (const { key, value } of node.members)
+      leavesOf(value, path.startsWith('/') ? path : path === '' ? key : `${path}.${key}`, out);
+}
+
+/** Lists every text of a config, in its order: contents of files, units, trust of the config itself. */
+export function ignitionTexts(ignition: Ignition): NamedText[] {
+  const leaves: Leaf[] = [];
+  leavesOf(ignition.root, '', leaves);
+  return leaves;
+}
+
+/** Changes texts of a config; every byte outside them stays. The same config when none changes. */
+export function mapIgnitionTexts(ignition: Ignition, change: (each: NamedText) => string): Ignition {
+  const leaves: Leaf[] = [];
+  leavesOf(ignition.root, '', leaves);
+  let { text } = ignition;
+  // From the end, so that the offsets of those before stay right.
+  for (const leaf of leaves.reverse()) {
+    const next = change(leaf);
+    if (next !== leaf.text) text = replaceValue(text, leaf.node, next);
+  }
+  return text === ignition.text ? ignition : parseIgnitionText(text, ignition.where);
+}

@@ -1,0 +1,136 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { base64Runs } from '../../formats/base64-runs.ts';
+import { type PemSpan, replaceBody, scanPem } from '../../formats/pem.ts';
+
+/** Sees one block; gives other bytes for it, or undefined to leave it as it is. */
+export type PemVisitor = (block: PemSpan) => Uint8Array | undefined;
+
+/** A certificate in a config in a data URL in a manifest in a Secret is five deep; more is nobody's. */
+const MAX_DEPTH = 6;
+const MAX_UNPACKED_BYTES = 16 * 1024 * 1024;
+/** `-----BEGIN A-----` has 24 characters in base64. */
+const LEAST_RUN = 24;
+/** `-----BEGIN` in base64: only a run that begins so may go on in the next lines. */
+const ENCODED_BEGIN = 'LS0tLS1CRUdJT';
+const NEXT_LINE = /(\r?\n[ \t]*)([A-Za-z0-9+/]+={0,2})(?![^\s"'])/y;
+const LAST_LINE = /-----END [A-Z0-9 ]{1,64}-----\s*$/;
+/** A data URL (RFC 2397) and where its data begin. */
+const DATA_URL = /(data:[A-Za-z0-9/;=.+-]{0,200},)([A-Za-z0-9%._~:@/=!$&()*+,;-]*)/g;
+
+interface Run {
+  readonly end: number;
+  readonly plain: string;
+  /** What parts its lines; empty when it is on one. */
+  readonly gap: string;
+}
+
+/** A run of base64 with the lines it goes on in, as YAML block scalars have them. */
+function wholeRun(text: string, start: number, first: string): Run {
+  const pieces = [first];
+  let end = start + first.length;
+  let gap = '';
+  let tail = first;
+  while (first.startsWith(ENCODED_BEGIN) && !tail.endsWith('=')) {
+    // Cut in fours, so that what is left decodes.
+    tail = tail.slice(Math.max(0, tail.length - 128 - (tail.length % 4)));
+    if (LAST_LINE.test(Buffer.from(tail, 'base64').toString('latin1'))) break;
+    NEXT_LINE.lastIndex = end;
+    const next = NEXT_LINE.exec(text);
+    if (next === null || (gap !== '' && next[1] !== gap)) break;
+    gap = next[1] ?? '';
+    pieces.push(next[2] ?? '');
+    tail += next[2] ?? '';
+    end = NEXT_LINE.lastIndex;
+  }
+  return { end, plain: pieces.join(''), gap };
+}
+
+function mapBytes(bytes: Buffer, visit: PemVisitor, depth: number): Buffer {
+  // RFC 1952 section 2.3.1: the two identifiers and deflate.
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8) {
+    let inner: Buffer;
+    try {
+      inner = gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES });
+    } catch {
+      return bytes; // no gzip after all, or a bomb: the machine could not read it either
+    }
+    const mapped = mapBytes(inner, visit, depth + 1);
+    return mapped === inner ? bytes : gzipSync(mapped, { level: 9 });
+  }
+  const text = bytes.toString('latin1');
+  const mapped = mapAt(text, visit, depth + 1);
+  return mapped === text ? bytes : Buffer.from(mapped, 'latin1');
+}
+
+function mapEncoded(text: string, visit: PemVisitor, depth: number): string {
+  let out = '';
+  let at = 0;
+  let from = 0;
+  for (const { start, run } of base64Runs(text, LEAST_RUN)) {
+    if (start < from) continue;
+    const { end, plain, gap } = wholeRun(text, start, run);
+    from = end;
+    const bytes = Buffer.from(plain, 'base64');
+    const mapped = mapBytes(bytes, visit, depth);
+    if (mapped === bytes) continue;
+    const base64 = mapped.toString('base64');
+    const padded = plain.length % 4 === 0 ? base64 : base64.replace(/=+$/, '');
+    const lines =
+      gap === '' ? [padded] : (padded.match(new RegExp(`.{1,${Math.min(run.length, 65_535)}}`, 'g')) ?? []);
+    out += text.slice(at, start) + lines.join(gap);
+    at = end;
+  }
+  return at === 0 ? text : out + text.slice(at);
+}
+
+function percentDecode(text: string): string {
+  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
+function percentEncode(text: string): string {
+  return text.replace(
+    /[^A-Za-z0-9._~:@/=-]/g,
+    (odd) => `%${odd.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  );
+}
+
+/** What stands between blocks may hold more of them, encoded. */
+function mapBetween(text: string, visit: PemVisitor, depth: number): string {
+  let out = '';
+  let at = 0;
+  for (const { 0: whole, 1: head = '', 2: data = '', index } of text.matchAll(DATA_URL)) {
+    if (!data.includes('%')) continue;
+    const inner = percentDecode(data);
+    const base64 = head.endsWith(';base64,');
+    const mapped = base64 ? mapEncoded(inner, visit, depth) : mapAt(inner, visit, depth + 1);
+    out += mapEncoded(text.slice(at, index), visit, depth);
+    out += mapped === inner ? whole : head + (base64 ? mapped : percentEncode(mapped));
+    at = index + whole.length;
+  }
+  return out + mapEncoded(text.slice(at), visit, depth);
+}
+
+function mapAt(text: string, visit: PemVisitor, depth: number): string {
+  if (depth > MAX_DEPTH) return text;
+  let out = '';
+  let at = 0;
+  for (const span of scanPem(text)) {
+    out += mapBetween(text.slice(at, span.bodyStart), visit, depth);
+    const body = text.slice(span.bodyStart, span.bodyEnd);
+    const other = visit(span);
+    out += (other === undefined ? body : replaceBody(body, other)) + text.slice(span.bodyEnd, span.end);
+    at = span.end;
+  }
+  return out + mapBetween(text.slice(at), visit, depth);
+}
+
+/**
+ * Shows a visitor every PEM block of a text, wherever it stands: plain, indented, in a string of JSON or YAML, in
+ * base64 (also over several lines, also gzip inside), in a data URL, and all of that within one another. Returns
+ * the text with the bodies the visitor gave, all else as it was.
+ */
+export function mapPem(text: string, visit: PemVisitor): string {
+  return mapAt(text, visit, 0);
+}
