@@ -1,3 +1,4 @@
+import { EdgefabError } from '../../errors.ts';
 import type { Ignition } from '../ignition/ignition.ts';
 import { replaceValue } from '../ignition/json-edit.ts';
 import { type JsonNode, memberOf } from '../ignition/json-tree.ts';
@@ -11,10 +12,17 @@ export interface NamedText {
 
 interface Leaf extends NamedText {
   readonly node: JsonNode;
+  /** Whether the config holds a hash of the content, by which the machine checks it. */
+  readonly hashed: boolean;
 }
 
-function leavesOf(node: JsonNode, path: string, out: Leaf[]): void {
-  if (node.kind === 'string') out.push({ path, node, text: node.value });
+/** The `source` of a resource with `verification.hash` (Ignition 3.x, section on contents). */
+function isHashed(resource: JsonNode, key: string): boolean {
+  return key === 'source' && memberOf(memberOf(resource, 'verification'), 'hash')?.kind === 'string';
+}
+
+function leavesOf(node: JsonNode, path: string, out: Leaf[], hashed = false): void {
+  if (node.kind === 'string') out.push({ path, node, text: node.value, hashed });
   if (node.kind === 'array')
     for (const [index, item] of node.items.entries()) {
       // A file is called by its path, not by its number.
@@ -23,7 +31,12 @@ function leavesOf(node: JsonNode, path: string, out: Leaf[]): void {
     }
   if (node.kind === 'object')
     for (const { key, value } of node.members)
-      leavesOf(value, path.startsWith('/') ? path : path === '' ? key : `${path}.${key}`, out);
+      leavesOf(
+        value,
+        path.startsWith('/') ? path : path === '' ? key : `${path}.${key}`,
+        out,
+        isHashed(node, key),
+      );
 }
 
 /** Lists every text of a config, in its order: contents of files, units, trust of the config itself. */
@@ -33,7 +46,10 @@ export function ignitionTexts(ignition: Ignition): NamedText[] {
   return leaves;
 }
 
-/** Changes texts of a config; every byte outside them stays. The same config when none changes. */
+/**
+ * Changes texts of a config; every byte outside them stays. The same config when none changes. Throws
+ * CERTIFICATES_INVALID for one whose hash the config holds: the machine would refuse another content.
+ */
 export function mapIgnitionTexts(ignition: Ignition, change: (each: NamedText) => string): Ignition {
   const leaves: Leaf[] = [];
   leavesOf(ignition.root, '', leaves);
@@ -41,7 +57,18 @@ export function mapIgnitionTexts(ignition: Ignition, change: (each: NamedText) =
   // From the end, so that the offsets of those before stay right.
   for (const leaf of leaves.reverse()) {
     const next = change(leaf);
-    if (next !== leaf.text) text = replaceValue(text, leaf.node, next);
+    if (next === leaf.text) continue;
+    if (leaf.hashed) {
+      throw new EdgefabError(
+        `${ignition.where}: ${leaf.path} holds a certificate to be changed, and verification.hash, which would no longer be right`,
+        {
+          code: 'CERTIFICATES_INVALID',
+          suggestions: ['Remove verification from this file of the config'],
+          place: { file: ignition.where, field: leaf.path },
+        },
+      );
+    }
+    text = replaceValue(text, leaf.node, next);
   }
   return text === ignition.text ? ignition : parseIgnitionText(text, ignition.where);
 }

@@ -89,11 +89,16 @@ function percentDecode(text: string): string {
   );
 }
 
-function percentEncode(text: string): string {
-  return text.replace(
-    /[^A-Za-z0-9._~:@/=-]/g,
-    (odd) => `%${odd.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
-  );
+/** Percent-encodes in the way the data it replaces was: the same characters, hex digits in the same case. */
+function percentEncode(text: string, like: string): string {
+  const escaped = new Set(Array.from(like.matchAll(/%[0-9A-Fa-f]{2}/g), ([code]) => percentDecode(code)));
+  const plain = new Set(like.replace(/%[0-9A-Fa-f]{2}/g, ''));
+  const lower = /%(?:[a-f][0-9A-Fa-f]|[0-9][a-f])/.test(like);
+  return text.replace(/[^A-Za-z0-9._~-]/g, (odd) => {
+    if (plain.has(odd) && !escaped.has(odd)) return odd;
+    const hex = odd.charCodeAt(0).toString(16).padStart(2, '0');
+    return `%${lower ? hex : hex.toUpperCase()}`;
+  });
 }
 
 /** What stands between blocks may hold more of them, encoded. */
@@ -106,7 +111,7 @@ function mapBetween(text: string, visit: PemVisitor, depth: number): string {
     const base64 = head.endsWith(';base64,');
     const mapped = base64 ? mapEncoded(inner, visit, depth) : mapAt(inner, visit, depth + 1);
     out += mapEncoded(text.slice(at, index), visit, depth);
-    out += mapped === inner ? whole : head + (base64 ? mapped : percentEncode(mapped));
+    out += mapped === inner ? whole : head + (base64 ? mapped : percentEncode(mapped, data));
     at = index + whole.length;
   }
   return out + mapEncoded(text.slice(at), visit, depth);

@@ -39,6 +39,13 @@ export function planRedating(pki: Pki, horizon: Date, now: Date): RedatingPlan {
   const issuers = issuersOf(pki);
   const outside = outsideCas(pki, issuers);
   const keys = new Map(pki.keys.map((key) => [key.publicKey, key]));
+  /** Those whose serial number another certificate names: they cannot get a new one. */
+  const pinned = new Set(
+    [...issuers].flatMap(([id, issuer]) => {
+      const issued = pki.certificates.get(id);
+      return issued !== undefined && keyIdentifiers(issued).issuerSerial !== '' ? [issuer.id] : [];
+    }),
+  );
   const redatings: Redating[] = [];
   const blocked: Blocked[] = [];
   const planned = new Map<string, Validity>();
@@ -73,7 +80,9 @@ export function planRedating(pki: Pki, horizon: Date, now: Date): RedatingPlan {
     }
     const frame = issuer === certificate ? undefined : visit(issuer);
     const signer = keys.get(issuer.publicKey);
-    const refusal = refusalOf(certificate, issuer, signer);
+    const refusal = pinned.has(certificate.id)
+      ? 'a certificate it signed names its serial number, which would change'
+      : refusalOf(certificate, issuer, signer);
     if (signer === undefined || refusal !== undefined) {
       block(refusal ?? '');
       return unchanged;
@@ -119,7 +128,5 @@ function refusalOf(
   if (odd.length > 0) return `it has the critical extension ${odd.join(', ')}, whose meaning is not known`;
   if (!canResign(certificate.der))
     return 'its signature algorithm is not supported (RSA or ECDSA with SHA-2 is)';
-  if (keyIdentifiers(certificate).issuerSerial !== '')
-    return 'it names the serial number of its issuer, which would change';
   return undefined;
 }
