@@ -30,6 +30,7 @@ export async function run(args: readonly string[]): Promise<void> {
   process.stdout.write(machineLine());
   for (const { name, config } of configs) {
     const seconds: number[] = [];
+    const cpuBefore = process.cpuUsage();
     let changes = 0;
     for (let round = 0; round < Number(values.runs); round++) {
       const started = performance.now();
@@ -38,6 +39,10 @@ export async function run(args: readonly string[]): Promise<void> {
       seconds.push((performance.now() - started) / 1000);
     }
     const figures = seconds.map((each) => `${each.toFixed(2)} s`).join(', ');
-    process.stdout.write(`${name}: ${values.sites} sites, ${changes} certificates each: ${figures}\n`);
+    const { user, system } = process.cpuUsage(cpuBefore);
+    const cpu = (user + system) / 1e6 / Number(values.runs);
+    process.stdout.write(
+      `${name}: ${values.sites} sites, ${changes} certificates each: ${figures}; CPU ${cpu.toFixed(2)} s a run\n`,
+    );
   }
 }

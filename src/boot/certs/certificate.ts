@@ -57,8 +57,8 @@ export function publicKeyText(key: KeyObject): string {
   return key.export({ type: 'spki', format: 'der' }).toString('base64');
 }
 
-/** Names a certificate by its bytes. */
-export function certificateId(der: Uint8Array): string {
+/** Names a certificate or a key by its bytes. */
+export function sha256Hex(der: Uint8Array): string {
   return createHash('sha256').update(der).digest('hex');
 }
 
@@ -77,7 +77,7 @@ export function parseCertificate(der: Uint8Array): Certificate | undefined {
     const x509 = new X509Certificate(der);
     const { publicKey } = x509;
     const certificate: Certificate = {
-      id: certificateId(der),
+      id: sha256Hex(der),
       der,
       x509,
       subject: oneLine(x509.subject ?? ''),
@@ -101,9 +101,17 @@ export function unknownCritical(certificate: Certificate): string[] {
   return criticalExtensions(certificate.x509).filter((oid) => !UNDERSTOOD.includes(oid));
 }
 
-/** Tells whether a certificate was signed by the key of another (or of itself) and names it as its issuer. */
+/** What `isIssuedBy` found: a certificate never changes, and checking a signature takes a millisecond. */
+const found = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
+
+/** Tells whether a certificate names another (or itself) as its issuer and was signed by its key. */
 export function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
-  return certificate.names.issuer === issuer.names.subject && certificate.x509.verify(issuer.x509.publicKey);
+  if (certificate.names.issuer !== issuer.names.subject) return false;
+  const known = found.get(certificate) ?? new WeakMap<Certificate, boolean>();
+  found.set(certificate, known);
+  const result = known.get(issuer) ?? certificate.x509.verify(issuer.x509.publicKey);
+  known.set(issuer, result);
+  return result;
 }
 
 /** How a certificate names its key and its issuer's, in hex; what it does not say is empty. */

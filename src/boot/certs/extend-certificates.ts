@@ -112,10 +112,15 @@ function replaceCopies(ignition: Ignition, made: ReadonlyMap<string, Uint8Array>
     const old = pki.certificates.get(id);
     if (old !== undefined) byContent.set(Buffer.from(old.der).toString('base64'), der);
   }
-  return mapIgnitionTexts(ignition, ({ text }) =>
-    mapPem(text, ({ label, der }) =>
-      label === 'CERTIFICATE' ? byContent.get(Buffer.from(der).toString('base64')) : undefined,
-    ),
+  const paths = new Set(
+    pki.occurrences.filter(({ certificate }) => made.has(certificate.id)).map(({ path }) => path),
+  );
+  return mapIgnitionTexts(ignition, ({ path, text }) =>
+    paths.has(path)
+      ? mapPem(text, ({ label, der }) =>
+          label === 'CERTIFICATE' ? byContent.get(Buffer.from(der).toString('base64')) : undefined,
+        )
+      : text,
   );
 }
 

@@ -53,22 +53,26 @@ export function ignitionTexts(ignition: Ignition): NamedText[] {
 export function mapIgnitionTexts(ignition: Ignition, change: (each: NamedText) => string): Ignition {
   const leaves: Leaf[] = [];
   leavesOf(ignition.root, '', leaves);
-  let { text } = ignition;
-  // From the end, so that the offsets of those before stay right.
-  for (const leaf of leaves.reverse()) {
+  const { text } = ignition;
+  let out = '';
+  let at = 0;
+  for (const leaf of leaves) {
+    const { path, node, hashed } = leaf;
     const next = change(leaf);
     if (next === leaf.text) continue;
-    if (leaf.hashed) {
+    if (hashed) {
       throw new EdgefabError(
-        `${ignition.where}: ${leaf.path} holds a certificate to be changed, and verification.hash, which would no longer be right`,
+        `${ignition.where}: ${path} holds a certificate to be changed, and verification.hash, which would no longer be right`,
         {
           code: 'CERTIFICATES_INVALID',
           suggestions: ['Remove verification from this file of the config'],
-          place: { file: ignition.where, field: leaf.path },
+          place: { file: ignition.where, field: path },
         },
       );
     }
-    text = replaceValue(text, leaf.node, next);
+    const old = text.slice(node.start, node.end);
+    out += text.slice(at, node.start) + replaceValue(old, { ...node, start: 0, end: old.length }, next);
+    at = node.end;
   }
-  return text === ignition.text ? ignition : parseIgnitionText(text, ignition.where);
+  return at === 0 ? ignition : parseIgnitionText(out + text.slice(at), ignition.where);
 }

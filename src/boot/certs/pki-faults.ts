@@ -1,5 +1,5 @@
 import { EdgefabError } from '../../errors.ts';
-import { type Certificate, keyIdentifiers } from './certificate.ts';
+import { type Certificate, isIssuedBy, keyIdentifiers } from './certificate.ts';
 import { issuersOf, type Pki } from './read-pki.ts';
 import { CHECKED_AGAINST } from './trust-places.ts';
 
@@ -75,7 +75,7 @@ function trustFaults(texts: ReadonlyMap<string, readonly Certificate[]>): PkiFau
 }
 
 function verifies(leaf: Certificate, ca: Certificate): boolean {
-  return ca.kind === 'ca' && leaf.x509.checkIssued(ca.x509) && leaf.x509.verify(ca.x509.publicKey);
+  return ca.kind === 'ca' && isIssuedBy(leaf, ca) && leaf.x509.checkIssued(ca.x509);
 }
 
 /**
