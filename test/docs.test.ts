@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { commandDocs } from '../scripts/command-docs.ts';
+import { ROTATE_COMMANDS } from '../src/boot/certs/life-warnings.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
 const readme = readFileSync('README.md', 'utf8');
@@ -42,6 +43,11 @@ test('the command reference is what the commands say', () => {
   expect(readFileSync('docs/commands.md', 'utf8')).toBe(commandDocs(manifest));
 });
 
+test('the page on certificates has the commands that certs extend prints', () => {
+  const page = readFileSync('docs/certificates.md', 'utf8');
+  for (const command of ROTATE_COMMANDS) expect(page).toContain(`$ ${command}\n`);
+});
+
 test.each([
   '',
   'cache',
@@ -51,6 +57,9 @@ test.each([
   'cache gc',
   'cache list',
   'cache verify',
+  'certs',
+  'certs extend',
+  'certs show',
   'demo',
   'doctor',
   'ignition',

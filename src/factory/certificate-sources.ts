@@ -23,6 +23,7 @@ export type CertificateSources =
 /** ECMA-119 section 8.1: the volume descriptors begin at byte 32,768 with a type and this name. */
 const ISO_MARK = { offset: 32_769, text: 'CD001' };
 const MAX_FILES = 1000;
+const FACTORY = /^kind:\s*["']?Factory\b/m;
 
 function unreadable(path: string, cause: unknown): EdgefabError {
   return new EdgefabError(`${path} cannot be read`, {
@@ -115,10 +116,13 @@ export async function factoryCertificates(
 }
 
 /**
- * Takes stock of the certificates in an Ignition config, a live ISO with one embedded, a folder of files, or one
- * such file; which it is, is told by its content. Throws FILE_UNREADABLE, ISO_INVALID, IGNITION_INVALID.
+ * Takes stock of the certificates in an Ignition config, a live ISO with one embedded, a folder of files, one such
+ * file, or the sticks of a factory file; which it is, is told by its content. Throws FILE_UNREADABLE, ISO_INVALID, IGNITION_INVALID.
  */
-export async function certificateSources(path: string): Promise<CertificateSources> {
+export async function certificateSources(
+  path: string,
+  host: Pick<Host, 'homeDir'>,
+): Promise<CertificateSources> {
   let bytes: Buffer | undefined;
   try {
     if ((await stat(path)).isDirectory()) return { kind: 'files', inventory: await inventoryOfFolder(path) };
@@ -129,6 +133,7 @@ export async function certificateSources(path: string): Promise<CertificateSourc
   }
   if (bytes === undefined) return { kind: 'iso', inventory: await inventoryOfIso(path) };
   const text = bytes.toString('latin1');
+  if (FACTORY.test(text)) return await factoryCertificates(path, [], host);
   if (/^\s*\{/.test(text)) return { kind: 'ignition', inventory: inventory(parseIgnition(bytes, path)) };
   return { kind: 'files', inventory: inventoryOfTexts([{ path, text }], path) };
 }

@@ -17,7 +17,8 @@ async function loadEarlier(path: string): Promise<Ignition | undefined> {
 
 /**
  * Extends the certificates of a config in a file and writes the result, with mode 0600, to `output`. Signatures
- * already there over the same content are kept. Throws what `extendCertificates` throws, and writes nothing then.
+ * already there over the same content are kept. Throws what `extendCertificates` throws, and writes nothing then;
+ * FILE_UNREADABLE, DISK_FULL.
  */
 export async function extendFile(
   input: string,
@@ -27,6 +28,15 @@ export async function extendFile(
   const ignition = await loadIgnition(input);
   const earlier = await loadEarlier(output);
   const extension = extendCertificates(ignition, { ...options, earlier });
-  await writeFileDurably(output, serializeIgnition(extension.ignition), 0o600);
+  try {
+    await writeFileDurably(output, serializeIgnition(extension.ignition), 0o600);
+  } catch (cause) {
+    if (cause instanceof EdgefabError) throw cause;
+    throw new EdgefabError(`cannot write ${output}`, {
+      code: 'FILE_UNREADABLE',
+      place: { file: output },
+      cause,
+    });
+  }
   return extension;
 }

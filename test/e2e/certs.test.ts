@@ -108,6 +108,7 @@ describe('certs show', () => {
     const iso = join(folder, 'out', 'one', 'one.iso');
     expect((await runEdgefab(['iso', 'embed', source, '--ignition', path, '-o', iso])).status).toBe(0);
     const shown = await runEdgefab(['certs', 'show'], { cwd: folder });
+    expect((await runEdgefab(['certs', 'show', 'factory.yaml'], { cwd: folder })).stdout).toBe(shown.stdout);
     expect(shown.stderr).toBe('');
     expect(shown.stdout).toMatch(
       /^site +installs until +left +first to end +certificates\none +20.* 23 h .*\ntwo +not built\n$/,
@@ -222,6 +223,20 @@ describe('certs extend', () => {
       0,
       expect.stringContaining('before the 30 d asked for'),
     ]);
+  });
+
+  test('a folder that is not there is refused', async () => {
+    const path = writeConfig(tempFolder());
+    const { status, stderr } = await runEdgefab([
+      'certs',
+      'extend',
+      path,
+      '--valid-for',
+      '2d',
+      '-o',
+      '/nonexistent/x',
+    ]);
+    expect([status, stderr]).toEqual([3, expect.stringContaining('cannot write /nonexistent/x')]);
   });
 
   test.each([

@@ -30,6 +30,8 @@ export interface Certificate {
 
 /** Far above any certificate of an installer (2 KiB). */
 const MAX_BYTES = 64 * 1024;
+/** The key of a certificate that cannot be read; it then belongs to no private key. */
+const UNKNOWN = 'unknown';
 const CURVES: Readonly<Record<string, string>> = {
   prime256v1: 'P-256',
   secp384r1: 'P-384',
@@ -45,11 +47,11 @@ const UNDERSTOOD: readonly string[] = [
 ];
 
 /** Says what kind of key one is, and how large: `RSA 2048`, `ECDSA P-256`. */
-export function keyTypeOf(key: KeyObject): string {
+function keyTypeOf(key: KeyObject): string {
   const { modulusLength, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
   if (key.asymmetricKeyType === 'rsa') return `RSA ${modulusLength}`;
   if (key.asymmetricKeyType === 'ec') return `ECDSA ${CURVES[namedCurve] ?? namedCurve}`;
-  return key.asymmetricKeyType ?? 'unknown';
+  return key.asymmetricKeyType ?? UNKNOWN;
 }
 
 /** Encodes a public key so that equal keys are equal texts. */
@@ -70,12 +72,21 @@ function oneLine(name: string): string {
   return name.trim().replaceAll('\n', ', ');
 }
 
+/** A trust bundle may hold keys of a kind this OpenSSL does not know. */
+function publicKeyOf(x509: X509Certificate): KeyObject | undefined {
+  try {
+    return x509.publicKey;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Parses one certificate; undefined when the bytes are none, or not only one. */
 export function parseCertificate(der: Uint8Array): Certificate | undefined {
   if (der.length > MAX_BYTES || readDer(der)?.length !== 1) return undefined;
   try {
     const x509 = new X509Certificate(der);
-    const { publicKey } = x509;
+    const key = publicKeyOf(x509);
     const certificate: Certificate = {
       id: sha256Hex(der),
       der,
@@ -85,8 +96,8 @@ export function parseCertificate(der: Uint8Array): Certificate | undefined {
       notBefore: x509.validFromDate,
       notAfter: x509.validToDate,
       kind: x509.ca ? 'ca' : 'leaf',
-      keyType: keyTypeOf(publicKey),
-      publicKey: publicKeyText(publicKey),
+      keyType: key === undefined ? UNKNOWN : keyTypeOf(key),
+      publicKey: key === undefined ? UNKNOWN : publicKeyText(key),
       names: { subject: base64(subjectName(x509)), issuer: base64(issuerName(x509)) },
     };
     const timed = !Number.isNaN(certificate.notBefore.getTime() + certificate.notAfter.getTime());
@@ -106,7 +117,7 @@ const found = new WeakMap<Certificate, WeakMap<Certificate, boolean>>();
 
 /** Tells whether a certificate names another (or itself) as its issuer and was signed by its key. */
 export function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
-  if (certificate.names.issuer !== issuer.names.subject) return false;
+  if (certificate.names.issuer !== issuer.names.subject || issuer.publicKey === UNKNOWN) return false;
   const known = found.get(certificate) ?? new WeakMap<Certificate, boolean>();
   found.set(certificate, known);
   const result = known.get(issuer) ?? certificate.x509.verify(issuer.x509.publicKey);

@@ -1,6 +1,6 @@
 import { EdgefabError } from '../../errors.ts';
 import { type Certificate, isIssuedBy, keyIdentifiers } from './certificate.ts';
-import { issuersOf, type Pki } from './read-pki.ts';
+import { issuersOf, outsideCas, type Pki } from './read-pki.ts';
 import { CHECKED_AGAINST } from './trust-places.ts';
 
 /** Something in a PKI that no install survives: where it is, and what. */
@@ -17,24 +17,37 @@ function byPath(pki: Pki): Map<string, Certificate[]> {
   return texts;
 }
 
-/** Pairs by the installer's names, NAME.crt and NAME.key, and by standing in one text, as in a Secret. */
+/** How a Secret and a kubeconfig name a pair that stands in one text. */
+const PAIRED = [/\btls\.crt\b[\s\S]*\btls\.key\b/, /\bclient-certificate-data:[\s\S]*\bclient-key-data:/];
+
+/** Pairs by the installer's names, NAME.crt and NAME.key, and by standing in one Secret or kubeconfig. */
 function pairFaults(pki: Pki, texts: ReadonlyMap<string, readonly Certificate[]>): PkiFault[] {
-  return pki.keys.flatMap(({ path, publicKey }): PkiFault[] => {
-    const beside = texts.get(path);
-    if (beside !== undefined)
-      return beside.some((each) => each.publicKey === publicKey)
-        ? []
-        : [{ path, message: 'its private key belongs to none of its certificates' }];
+  const inOne = pki.parts.flatMap(({ path, certificates, keys, rest }): PkiFault[] => {
+    const lost = keys.some(({ publicKey }) => !certificates.some((each) => each.publicKey === publicKey));
+    const inner = lost ? decodedText(rest) : '';
+    if (!PAIRED.some((pattern) => pattern.test(inner))) return [];
+    return [{ path, message: 'its private key belongs to none of its certificates' }];
+  });
+  const inTwo = pki.keys.flatMap(({ path, publicKey }): PkiFault[] => {
     const first = path.endsWith('.key') ? texts.get(path.replace(/\.key$/, '.crt'))?.[0] : undefined;
     if (first === undefined || first.publicKey === publicKey) return [];
     return [{ path, message: `it is not the key of the certificate beside it, ${first.subject}` }];
   });
+  return [...inOne, ...inTwo];
+}
+
+/** What a part of a config says: the text of a file is in a data URL there. */
+function decodedText(rest: string): string {
+  const encoded = /;base64,([A-Za-z0-9+/=]+)$/.exec(rest)?.[1];
+  return encoded === undefined ? rest : Buffer.from(encoded, 'base64').toString('latin1');
 }
 
 /** A certificate whose issuer is here by name and key identifier must really be signed by it. */
 function chainFaults(pki: Pki): PkiFault[] {
   const issuers = issuersOf(pki);
-  const all = [...pki.certificates.values()];
+  const outside = outsideCas(pki, issuers);
+  // A trust bundle may hold roots of the nineties, signed in ways nobody checks any more.
+  const all = [...pki.certificates.values()].filter(({ id }) => !outside.has(id));
   const firstPath = (id: string): string =>
     pki.occurrences.find(({ certificate }) => certificate.id === id)?.path ?? '';
   return all.flatMap((each): PkiFault[] => {
@@ -82,7 +95,7 @@ function verifies(leaf: Certificate, ca: Certificate): boolean {
  * Lists what does not belong together in a PKI: keys and certificates, key identifiers, signatures, and leaves
  * with the bundles their consumers check them against.
  */
-export function pkiFaults(pki: Pki): PkiFault[] {
+function pkiFaults(pki: Pki): PkiFault[] {
   const texts = byPath(pki);
   return [...pairFaults(pki, texts), ...chainFaults(pki), ...trustFaults(texts)];
 }

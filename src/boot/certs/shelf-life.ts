@@ -5,7 +5,7 @@ import { inventory } from './inventory.ts';
 
 const DAY_MS = 86_400_000;
 /** How long a stick should be good for on the shelf, unless the site says otherwise: 7 days. */
-export const USUAL_SHELF_LIFE_MS = 7 * DAY_MS;
+const USUAL_SHELF_LIFE_MS = 7 * DAY_MS;
 
 export interface ShelfLifeOptions {
   /** The time of the build: the shelf begins here. */

@@ -60,7 +60,9 @@ export default class CertsExtend extends EdgefabCommand {
       this.print(
         `proved: ${changes.length} certificates verify where they are used, and nothing else changed`,
       );
-      this.print('after the install, make what is on the stick worthless:');
+      this.print(
+        'after the install, make what is on the stick worthless (docs/certificates.md says when the last is safe):',
+      );
       for (const command of ROTATE_COMMANDS) this.print(`  ${command}`);
     }
     for (const warning of warnings) this.say('warn', warning);

@@ -50,7 +50,7 @@ export default class CertsShow extends EdgefabCommand {
     const sources =
       args.file === undefined
         ? await factoryCertificates(flags.factory, [], realHost)
-        : await certificateSources(args.file);
+        : await certificateSources(args.file, realHost);
     if (sources.kind === 'factory') this.#printSites(sources.sites, now);
     else this.#printInventory(sources.inventory, now);
     if (withinMs !== undefined) assertNoneExpires(sources, withinMs, now);

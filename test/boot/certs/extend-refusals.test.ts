@@ -96,7 +96,7 @@ describe('what does not belong together', () => {
       [
         file(
           'pair.yaml',
-          `crt: ${Buffer.from(of('aggregator-ca.crt')).toString('base64')}\nkey: ${Buffer.from(of('kubelet-signer.key')).toString('base64')}\n`,
+          `tls.crt: ${Buffer.from(of('aggregator-ca.crt')).toString('base64')}\ntls.key: ${Buffer.from(of('kubelet-signer.key')).toString('base64')}\n`,
         ),
       ],
       'CERTIFICATES_INVALID',

@@ -93,3 +93,11 @@ describe('text that is none of this stays as it is', () => {
     expect(mapPem(text, () => NEW)).toBe(text);
   });
 });
+
+test('a decompression bomb is refused, also in many parts', () => {
+  const bomb = base64(gzipSync(Buffer.alloc(12 * 1024 * 1024)));
+  expect(mapPem(bomb, () => NEW)).toBe(bomb);
+  expect(() => mapPem([bomb, bomb, bomb].join('\n'), () => NEW)).toThrow(
+    'unpacks to more than 33554432 bytes',
+  );
+});
