@@ -60,6 +60,8 @@ const ERROR_KINDS = {
   CACHE_BUSY: 'refused',
   DELTA_BASE_MISSING: 'refused',
   CERTIFICATE_HORIZON: 'refused',
+  CERTIFICATE_LIFE_INVALID: 'refused',
+  CERTIFICATE_PROOF_FAILED: 'bug',
   MODE_UNSUPPORTED: 'refused',
   MIRROR_MISSING: 'refused',
   REGISTRY_CA_MISMATCH: 'refused',

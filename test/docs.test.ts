@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { commandDocs } from '../scripts/command-docs.ts';
 import { patchDocs } from '../scripts/patch-docs.ts';
+import { ROTATE_COMMANDS } from '../src/boot/certs/life-warnings.ts';
 import { GOLDEN_CASES, MODES, readGolden } from './support/golden-report.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
@@ -50,6 +51,11 @@ test('the page on patches says what the steps do', () => {
   expect(page).toBe(patchDocs(page, reports));
 });
 
+test('the page on certificates has the commands that certs extend prints', () => {
+  const page = readFileSync('docs/certificates.md', 'utf8');
+  for (const command of ROTATE_COMMANDS) expect(page).toContain(`$ ${command}\n`);
+});
+
 test.each([
   '',
   'cache',
@@ -59,6 +65,9 @@ test.each([
   'cache gc',
   'cache list',
   'cache verify',
+  'certs',
+  'certs extend',
+  'certs show',
   'demo',
   'doctor',
   'fetch',

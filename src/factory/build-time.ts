@@ -15,14 +15,21 @@ const batchSchema = z.strictObject({
   buildTime: z.iso.datetime(),
 });
 
-/** Reads the build time of SOURCE_DATE_EPOCH (reproducible-builds.org), which outranks everything. */
-function fromEnvironment(text: string | undefined): Date | undefined {
+/** The time SOURCE_DATE_EPOCH sets (reproducible-builds.org), which outranks every other. Throws USAGE_INVALID. */
+function fromEnvironment({ env }: Pick<Host, 'env'>): Date | undefined {
+  const text = env.SOURCE_DATE_EPOCH;
   if (text === undefined || text === '') return undefined;
-  const date = new Date(Number(text) * 1000);
-  if (/^[0-9]{1,11}$/.test(text)) return date;
-  throw new EdgefabError(`SOURCE_DATE_EPOCH is "${text.slice(0, 40)}", want seconds since 1970`, {
-    code: 'USAGE_INVALID',
-  });
+  // The year 9999, after which certificates cannot say when they end (RFC 5280 section 4.1.2.5).
+  if (/^[0-9]{1,12}$/.test(text) && Number(text) < 253_402_300_800) return new Date(Number(text) * 1000);
+  throw new EdgefabError(
+    `SOURCE_DATE_EPOCH is "${text.slice(0, 40)}", want whole seconds since 1970-01-01T00:00:00Z`,
+    { code: 'USAGE_INVALID' },
+  );
+}
+
+/** The time of a build that keeps nothing: that of SOURCE_DATE_EPOCH where it is set, else now. Throws USAGE_INVALID. */
+export function buildTime(host: Pick<Host, 'env' | 'now'>): Date {
+  return fromEnvironment(host) ?? host.now();
 }
 
 /**
@@ -30,7 +37,7 @@ function fromEnvironment(text: string | undefined): Date | undefined {
  * kept in `batch.json`, so that building again gives the same bytes. Throws FACTORY_INVALID for a damaged one.
  */
 export async function keptBuildTime(out: string, host: Pick<Host, 'now' | 'env'>): Promise<Date> {
-  const given = fromEnvironment(host.env.SOURCE_DATE_EPOCH);
+  const given = fromEnvironment(host);
   if (given !== undefined) return given;
   const path = join(out, FILE);
   try {

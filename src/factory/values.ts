@@ -71,19 +71,22 @@ export const interfaceName = z
 
 export const vlanId = z.int().min(1).max(4094).describe('a VLAN number from 1 to 4094');
 
-const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-const DURATION = /^([1-9][0-9]{0,4})([mhd])$/;
+// A year is 365 days, as installers count the life of certificates.
+const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, y: 365 * 86_400_000 } as const;
+const DURATION = /^([1-9][0-9]{0,4})([mhdy])$/;
 
-/** Reads `30d`, `24h`, `90m` as milliseconds; undefined when it is none. */
+/** Reads `1y`, `30d`, `24h`, `90m` as milliseconds; undefined when it is none. */
 export function durationMs(text: string): number | undefined {
   const [, count, unit] = DURATION.exec(text) ?? [];
-  return unit === 'm' || unit === 'h' || unit === 'd' ? Number(count) * UNIT_MS[unit] : undefined;
+  return unit === 'm' || unit === 'h' || unit === 'd' || unit === 'y'
+    ? Number(count) * UNIT_MS[unit]
+    : undefined;
 }
 
 export const duration = z
   .string()
   .regex(DURATION)
-  .describe('a time in days, hours or minutes, for example 30d or 24h');
+  .describe('a time in years, days, hours or minutes, for example 30d or 24h');
 
 export const releaseVersion = z
   .string()

@@ -31,3 +31,18 @@ export function readDer(bytes: Uint8Array): DerValue[] | undefined {
   }
   return values;
 }
+
+/** Reads the content of an object identifier as dotted text (X.690 section 8.19); at most its first 64 bytes. */
+export function readObjectIdentifier(content: Uint8Array): string {
+  const arcs: bigint[] = [];
+  let arc = 0n;
+  for (const byte of content.subarray(0, 64)) {
+    arc = arc * 128n + BigInt(byte & 0x7f);
+    if (byte >= 0x80) continue;
+    arcs.push(arc);
+    arc = 0n;
+  }
+  const [both = 0n, ...rest] = arcs;
+  const first = both < 80n ? both / 40n : 2n;
+  return [first, both - first * 40n, ...rest].join('.');
+}

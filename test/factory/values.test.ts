@@ -72,7 +72,7 @@ const TABLE: Record<string, { schema: z.ZodType; accepts: unknown[]; refuses: un
   vlanId: { schema: values.vlanId, accepts: [1, 4094], refuses: [0, 4095, 1.5, '5', -1] },
   duration: {
     schema: values.duration,
-    accepts: ['7d', '24h', '30d', '90m'],
+    accepts: ['7d', '24h', '30d', '90m', '1y'],
     refuses: ['', '7', '0d', '7 d', '7D', '1w', '-7d', '1.5d', '100000d'],
   },
   releaseVersion: {
@@ -141,6 +141,7 @@ test.each([
   ['90m', 5_400_000],
   ['24h', 86_400_000],
   ['30d', 2_592_000_000],
+  ['1y', 31_536_000_000],
   ['soon', undefined],
 ])('durationMs(%s) is %s', (text, want) => {
   expect(values.durationMs(text)).toBe(want);

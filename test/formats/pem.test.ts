@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodePem, encodePem } from '../../src/formats/pem.ts';
+import { decodePem, encodePem, replaceBody, scanPem } from '../../src/formats/pem.ts';
 
 const block = (label: string, body: string): string =>
   `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`;
@@ -37,5 +37,44 @@ describe('encodePem writes', () => {
     expect(decodePem(text).map((block) => [block.label, Buffer.from(block.der)])).toEqual([
       ['CERTIFICATE', der],
     ]);
+  });
+});
+
+describe('scanPem says what is wrong with', () => {
+  test.each([
+    ['a strange character', block('A', 'aG!='), 'its character 3 is no base64'],
+    ['half a group', block('A', 'aGk'), 'its 3 characters are no whole base64'],
+    ['padding in the middle', block('A', 'aG==aGk='), 'its 8 characters are no whole base64'],
+    ['a missing end', '-----BEGIN A-----\nMIIB\n', 'its line "-----END A-----" is missing'],
+    [
+      'a block cut off by the next',
+      `-----BEGIN A-----\nMIIB\n${block('B', 'aGk=')}`,
+      'its line "-----END A-----" is missing',
+    ],
+  ])('%s', (_name, text, want) => {
+    expect(scanPem(text)[0]?.damage).toBe(want);
+  });
+
+  test.each([
+    ['a script that looks for the line', "awk '/-----BEGIN CERTIFICATE-----/ { n++ }' ca.crt"],
+    ['a sentence', 'The file begins with -----BEGIN CERTIFICATE----- and so on.'],
+  ])('nothing of %s', (_name, text) => {
+    expect(scanPem(text)).toEqual([]);
+  });
+});
+
+describe('replaceBody keeps the layout of', () => {
+  const long = Buffer.alloc(100, 1).toString('base64');
+  const lines = (gap: string): string => gap + (long.match(/.{1,64}/g) ?? []).join(gap) + gap;
+  test.each([
+    ['lines', lines('\n')],
+    ['lines of a YAML block scalar', lines('\n    ')],
+    ['CRLF', lines('\r\n')],
+    ['a string of JSON', lines('\\n')],
+    ['one line', `\n${long}\n`],
+    ['no line break at all', long],
+  ])('%s', (_name, body) => {
+    expect(replaceBody(body, Buffer.alloc(100, 1))).toBe(body);
+    expect(replaceBody(replaceBody(body, Buffer.alloc(130, 2)), Buffer.alloc(100, 1))).toBe(body);
   });
 });

@@ -7,14 +7,18 @@ export interface CertificateHorizon {
   readonly certificates: readonly FoundCertificate[];
 }
 
-/** Finds when the first of some certificates ends: the media must boot before. Undefined for none. */
+/**
+ * Finds when the first of some certificates ends: the media must boot before. A CA that only lets others be
+ * trusted does not count, since a company's bundle of hundreds always holds one that ended. Undefined for none.
+ */
 export function certificateHorizon(
   certificates: readonly FoundCertificate[],
 ): CertificateHorizon | undefined {
-  if (certificates.length === 0) return undefined;
-  const first = certificates.reduce((least, each) => Math.min(least, each.notAfter.getTime()), Infinity);
+  const own = certificates.filter(({ outside }) => !outside);
+  if (own.length === 0) return undefined;
+  const first = own.reduce((least, each) => Math.min(least, each.notAfter.getTime()), Infinity);
   return {
     notAfter: new Date(first),
-    certificates: certificates.filter((each) => each.notAfter.getTime() === first),
+    certificates: own.filter((each) => each.notAfter.getTime() === first),
   };
 }

@@ -215,8 +215,11 @@ function otherChanges(a: Ignition, b: Ignition): IgnitionChange[] {
 export function diffIgnition(a: Ignition, b: Ignition): IgnitionChange[] {
   const bytesIn = (ignition: Ignition, file: IgnitionFile): Uint8Array =>
     fileBytes(ignition, file) ?? Buffer.from(`fetched by the machine: ${file.contents?.source ?? ''}`);
-  const fileChanges = pairs(a.files, b.files, (file) => file.path).flatMap(([path, before, after]) =>
-    changeOf(
+  const textOf = ({ text }: Ignition, { node }: IgnitionFile): string => text.slice(node.start, node.end);
+  const fileChanges = pairs(a.files, b.files, (file) => file.path).flatMap(([path, before, after]) => {
+    // Most files of two configs are written the same: those need not be decoded.
+    if (before !== undefined && after !== undefined && textOf(a, before) === textOf(b, after)) return [];
+    return changeOf(
       'file',
       path,
       [before, after],
@@ -236,8 +239,8 @@ export function diffIgnition(a: Ignition, b: Ignition): IgnitionChange[] {
           `mode ${formatMode(one.mode) ?? '(default)'}, ${contentSummary(bytes, isSecretFile(path, bytes))}`,
         ];
       },
-    ),
-  );
+    );
+  });
   return [
     ...otherChanges(a, b),
     ...fileChanges,
