@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { certificateHorizon } from '../boot/certs/certificate-horizon.ts';
 import { certificatesOf } from '../boot/certs/certificates-of.ts';
+import { assertShelfLife } from '../boot/certs/shelf-life.ts';
 import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
 import { buildSiteIso, type IsoReceipt } from '../boot/iso/build-site-iso.ts';
 import { inspectIso } from '../boot/iso/inspect-iso.ts';
@@ -53,6 +54,8 @@ export interface BuildSiteOptions {
   readonly lock: Lock;
   /** Roles whose images may be missing from the cache; the site then needs a network for them. */
   readonly allowMissing?: readonly ImageRole[];
+  /** Builds a stick whose certificates end before its shelf life does. */
+  readonly allowShortLife?: boolean;
   /** Has the installer make a new Ignition in place of the one kept. */
   readonly renew?: boolean;
 }
@@ -64,7 +67,7 @@ export interface BuildSiteOptions {
 export async function buildSite(
   factory: Factory,
   site: Site,
-  { lock, allowMissing = [], renew = false }: BuildSiteOptions,
+  { lock, allowMissing = [], allowShortLife = false, renew = false }: BuildSiteOptions,
   host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes'>,
 ): Promise<SiteReceipt> {
   refuseUnsupported(site);
@@ -88,7 +91,10 @@ export async function buildSite(
     report,
     buildId: id,
     network,
+    warnings: made,
   } = await patchSite(factory, site, { lock, cacheId: cache.cacheId, features, renew }, host);
+  const { shelfLifeMs } = site.certificates;
+  if (!allowShortLife) assertShelfLife(marked, { now: host.now(), shelfLifeMs });
   await assertCovered(marked, site, lock, factory.paths.cache, allowMissing);
   const kargs = {
     append: [...network.kargs, ...takeOverKargs(network, marked), ...site.kargs.append],
@@ -130,7 +136,10 @@ export async function buildSite(
       horizon === undefined
         ? null
         : { notAfter: horizon.notAfter.toISOString(), path: horizon.certificates[0]?.path ?? '' },
-    warnings: horizon === undefined ? [] : horizonWarnings(site, horizon.notAfter, host.now()),
+    warnings: [
+      ...made,
+      ...(horizon === undefined ? [] : horizonWarnings(site, horizon.notAfter, host.now())),
+    ],
     writer: `edgefab/${EDGEFAB_VERSION}`,
   };
   await writeFileDurably(

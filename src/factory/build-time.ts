@@ -34,22 +34,32 @@ export function buildTime(host: Pick<Host, 'env' | 'now'>): Date {
 
 /**
  * Gets the one time all sites of an output folder are built at, in whole seconds: it is fixed by the first build and
- * kept in `batch.json`, so that building again gives the same bytes. Throws FACTORY_INVALID for a damaged one.
+ * kept in `batch.json`, so that building again gives the same bytes; `renew` fixes a new one. Throws FACTORY_INVALID for a damaged one.
  */
-export async function keptBuildTime(out: string, host: Pick<Host, 'now' | 'env'>): Promise<Date> {
+export async function keptBuildTime(
+  out: string,
+  renew: boolean,
+  host: Pick<Host, 'now' | 'env'>,
+): Promise<Date> {
   const given = fromEnvironment(host);
   if (given !== undefined) return given;
   const path = join(out, FILE);
-  try {
-    const text = await readFile(path, 'utf8');
-    const { value } = parseCheckedYaml(text, { file: path, code: 'FACTORY_INVALID', schema: batchSchema });
-    return new Date(value.buildTime);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-  }
+  const kept = renew ? undefined : await loadKept(path);
+  if (kept !== undefined) return kept;
   const now = new Date(Math.floor(host.now().getTime() / 1000) * 1000);
   const document = { apiVersion: 'edgefab.io/v1', kind: 'Batch', buildTime: now.toISOString() };
   await mkdir(out, { recursive: true, mode: 0o700 });
   await writeFileDurably(path, `${JSON.stringify(document, null, 2)}\n`, 0o600);
   return now;
+}
+
+async function loadKept(path: string): Promise<Date | undefined> {
+  try {
+    const text = await readFile(path, 'utf8');
+    const { value } = parseCheckedYaml(text, { file: path, code: 'FACTORY_INVALID', schema: batchSchema });
+    return new Date(value.buildTime);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { Extension } from '../boot/certs/extend-certificates.ts';
 import { makeRegistryCa, registryValidity } from '../boot/certs/registry-ca.ts';
 import { withFile } from '../boot/ignition/edit-ignition.ts';
 import type { Ignition } from '../boot/ignition/ignition.ts';
@@ -15,6 +16,7 @@ import { type Lock, lockId } from '../mirror/resolve/lock.ts';
 import { digestOf } from '../oci/digest.ts';
 import { buildId, type Json } from './build-id.ts';
 import { keptBuildTime } from './build-time.ts';
+import { extendFor, extendKept } from './extend-site.ts';
 import type { Factory } from './factory.ts';
 import { readImageSet } from './mirror-request.ts';
 import { type NetworkPlan, planNetwork } from './plan-network.ts';
@@ -32,6 +34,9 @@ export interface PatchedSite {
   readonly report: readonly StepReport[];
   readonly buildId: string;
   readonly network: NetworkPlan;
+  /** The certificates that were signed again with a longer life. */
+  readonly certificates: Extension['changes'];
+  readonly warnings: readonly string[];
 }
 
 export interface PatchSiteOptions {
@@ -49,6 +54,8 @@ interface Made {
   readonly caPem: () => Promise<string>;
   readonly certificates: () => Promise<RegistryCertificates>;
   readonly unpatched: (registry: InstallConfigRegistry | undefined) => Promise<Ignition>;
+  /** The config with certificates that last as long as the site wants. */
+  readonly extended: (unpatched: Ignition) => Promise<Pick<Extension, 'ignition' | 'changes' | 'warnings'>>;
 }
 
 /**
@@ -65,7 +72,7 @@ export async function patchSite(
   const { lock, renew = false } = options;
   const { out } = factory.paths;
   const folder = join(out, site.name);
-  const buildTime = await keptBuildTime(out, host);
+  const buildTime = await keptBuildTime(out, renew, host);
   const ca = () => registryCa(registryCaFolder(factory), buildTime, host);
   return await patched(factory, site, options, {
     buildTime,
@@ -79,6 +86,7 @@ export async function patchSite(
         { lock, renew, ...(registry === undefined ? {} : { registry }) },
         host,
       ),
+    extended: (unpatched) => extendKept(unpatched, site, folder, buildTime),
   });
 }
 
@@ -98,6 +106,7 @@ export async function previewSite(
     caPem: async () => certPem,
     certificates: async () => ({ caPem: certPem, certificatePem: certPem, keyPem }),
     unpatched: async () => unpatched,
+    extended: async () => extendFor(unpatched, site, buildTime),
   });
 }
 
@@ -119,6 +128,7 @@ async function patched(
         }
       : undefined,
   );
+  const extended = await made.extended(unpatched);
   const id = buildId({
     lock: lockId(lock),
     writer: EDGEFAB_VERSION,
@@ -127,7 +137,7 @@ async function patched(
     site: await publicParts(site),
   });
   const options = await sitePatch(factory, site, lock, {
-    unpatched,
+    unpatched: extended.ignition,
     keyfiles: network.keyfiles,
     cacheId,
     buildId: id,
@@ -135,13 +145,20 @@ async function patched(
     certificates: made.certificates,
     content,
   });
-  const { ignition, report } = await patchIgnition(unpatched, options);
+  const { ignition, report } = await patchIgnition(extended.ignition, options);
   const marked = withFile(ignition, {
     path: '/etc/edgefab/build.json',
     mode: 0o644,
     text: `${JSON.stringify({ buildId: id, site: site.name, lock: lockId(lock), cacheId })}\n`,
   });
-  return { ignition: marked, report, buildId: id, network };
+  return {
+    ignition: marked,
+    report,
+    buildId: id,
+    network,
+    certificates: extended.changes,
+    warnings: extended.warnings,
+  };
 }
 
 function releaseVersion({ file, release }: Factory, lock: Lock): string {

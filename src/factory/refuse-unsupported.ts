@@ -3,11 +3,7 @@ import type { Site } from './site.ts';
 
 /** What a site may ask for that this version would not do: leaving it out silently would fail at the site. */
 function unsupportedKeys(site: Site): string[] {
-  const { certificates, cache } = site;
-  return [
-    ...(certificates.validForMs === undefined ? [] : ['certificates.validFor']),
-    ...(cache.serve === undefined ? [] : ['cache.serve']),
-  ];
+  return [...(site.cache.serve === undefined ? [] : ['cache.serve'])];
 }
 
 /** Refuses a site that asks for what does not exist yet. Throws MODE_UNSUPPORTED naming every key. */

@@ -192,7 +192,10 @@ describe.skipIf(FIXTURES === undefined || !hasCoreosInstaller)(
         status: 0,
         stderr: '',
       });
-      const built = await runEdgefab(['iso'], { cwd });
+      const refused = await runEdgefab(['iso'], { cwd });
+      expect(refused.status).toBe(4);
+      expect(refused.stderr).toContain('certificates.validFor');
+      const built = await runEdgefab(['iso', '--allow-short-life'], { cwd });
       expect(built.status).toBe(0);
       // Its one-day certificates ended on 2026-11-02: that must be said.
       expect(built.stderr).toContain('this stick will not install');
@@ -201,6 +204,21 @@ describe.skipIf(FIXTURES === undefined || !hasCoreosInstaller)(
         const text = embedded.toString();
         expect(text).toContain('edgefab-registry.service');
       });
+
+      // With a life of 30 days from the build on, the same config makes a stick that installs.
+      const yaml = readFileSync(factory.at('factory.yaml'), 'utf8');
+      writeFileSync(
+        factory.at('factory.yaml'),
+        yaml.replace('    ignition:', '    certificates: { validFor: 30d }\n    ignition:'),
+      );
+      const extended = await runEdgefab(['iso'], { cwd });
+      expect(extended).toMatchObject({ status: 0 });
+      expect(extended.stderr).not.toContain('this stick will not install');
+      const shown = await runEdgefabJson(['certs', 'show', factory.at('out', 'bip', 'bip.iso')]);
+      expect(shown.status).toBe(0);
+      const first = readFileSync(factory.at('out', 'bip', 'bip.iso'));
+      await runEdgefab(['iso'], { cwd });
+      expect(readFileSync(factory.at('out', 'bip', 'bip.iso')).equals(first)).toBe(true);
     });
   },
 );

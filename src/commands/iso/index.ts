@@ -28,8 +28,13 @@ export default class Iso extends EdgefabCommand {
     filter: resolveFlags.filter,
     'force-filter': resolveFlags['force-filter'],
     'allow-missing': allowMissingFlag,
+    'allow-short-life': Flags.boolean({
+      description:
+        'build sticks too whose certificates end before certificates.shelfLife (7 days unless set)',
+    }),
     renew: Flags.boolean({
-      description: 'have openshift-install make new Ignitions, with new keys, in place of those kept in out/',
+      description:
+        'begin anew: a new build time, and new Ignitions by openshift-install, with new keys, in place of those kept in out/',
     }),
   };
 
@@ -76,7 +81,12 @@ export default class Iso extends EdgefabCommand {
       const receipt = await buildSite(
         factory,
         site,
-        { lock, allowMissing: flags['allow-missing'], renew: flags.renew },
+        {
+          lock,
+          allowMissing: flags['allow-missing'],
+          allowShortLife: flags['allow-short-life'],
+          renew: flags.renew,
+        },
         realHost,
       );
       const file = join(factory.paths.out, site.name, receipt.iso.file);
