@@ -31,6 +31,7 @@ const ERROR_KINDS = {
   IGNITION_NOT_BIP: 'input',
   INSTALL_CONFIG_INVALID: 'input',
   BUTANE_INVALID: 'input',
+  MANIFEST_FILE_INVALID: 'input',
   ISO_INVALID: 'input',
   DATA_URL_INVALID: 'input',
   CPIO_INVALID: 'input',
@@ -44,6 +45,7 @@ const ERROR_KINDS = {
   CATALOG_CONTENT_UNKNOWN: 'input',
   CATALOG_FILTER_INVALID: 'input',
   INSTALLER_TEXT_UNKNOWN: 'refused',
+  IGNITION_SPEC_TOO_NEW: 'refused',
   INSTALLER_VERSION_MISMATCH: 'refused',
   EMBED_AREA_MISSING: 'refused',
   EMBED_AREA_FULL: 'refused',
@@ -85,6 +87,7 @@ const ERROR_KINDS = {
   CATALOG_INVALID: 'corrupt',
   ISO_READBACK_MISMATCH: 'corrupt',
   SIGNATURE_INVALID: 'corrupt',
+  CHECKSUMS_INVALID: 'corrupt',
   DEVICE_UNKNOWN: 'device',
   DEVICE_REFUSED: 'device',
   REGISTRY_UNREACHABLE: 'registry',
@@ -93,12 +96,20 @@ const ERROR_KINDS = {
   MANIFEST_UNKNOWN: 'registry',
   BLOB_UNKNOWN: 'registry',
   PLATFORM_UNKNOWN: 'registry',
+  DOWNLOAD_UNREACHABLE: 'registry',
+  DOWNLOAD_REFUSED: 'registry',
+  DOWNLOAD_UNKNOWN: 'registry',
   GRAPH_UNREACHABLE: 'registry',
   SIGNATURE_STORE_UNREACHABLE: 'registry',
   SITES_FAILED: 'sitesFailed',
 } as const satisfies Record<string, ExitKind>;
 
 export type ErrorCode = keyof typeof ERROR_KINDS;
+
+/** The exit status an error of this code ends in. */
+export function exitStatusOf(code: ErrorCode): number {
+  return EXIT_STATUS[ERROR_KINDS[code]];
+}
 
 /** Where an error is: only the parts that are known. Lines and columns count from 1. */
 export interface Place {
@@ -145,7 +156,7 @@ export class EdgefabError extends Error {
     this.suggestions = [...(options.suggestions ?? [])];
     this.place = options.place ?? {};
     this.faults = [...(options.faults ?? [])];
-    this.exitCode = EXIT_STATUS[ERROR_KINDS[options.code]];
+    this.exitCode = exitStatusOf(options.code);
     this.oclif = { exit: this.exitCode };
   }
 }

@@ -36,9 +36,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/boot/install-config': ['src/formats', 'src/host/host.ts'],
   'src/boot/ignition': ['src/boot/install-config', 'src/formats', 'src/host/host.ts'],
-  'src/boot/patch': ['src/boot/ignition', 'src/boot/install-config', 'src/formats', 'src/host/host.ts'],
+  'src/boot/network': ['src/formats', 'src/host/host.ts'],
+  'src/boot/patch': [
+    'src/boot/network',
+    'src/boot/ignition',
+    'src/boot/install-config',
+    'src/formats',
+    'src/host/host.ts',
+  ],
   'src/boot/certs': [
     'src/boot/patch',
+    'src/boot/network',
     'src/boot/ignition',
     'src/boot/install-config',
     'src/formats',
@@ -47,6 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/boot/iso': [
     'src/boot/certs',
     'src/boot/patch',
+    'src/boot/network',
     'src/boot/ignition',
     'src/boot/install-config',
     'src/formats',

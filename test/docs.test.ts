@@ -3,7 +3,9 @@ import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { commandDocs } from '../scripts/command-docs.ts';
+import { patchDocs } from '../scripts/patch-docs.ts';
 import { ROTATE_COMMANDS } from '../src/boot/certs/life-warnings.ts';
+import { GOLDEN_CASES, MODES, readGolden } from './support/golden-report.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
 const readme = readFileSync('README.md', 'utf8');
@@ -48,6 +50,12 @@ test('the page on certificates has the commands that certs extend prints', () =>
   for (const command of ROTATE_COMMANDS) expect(page).toContain(`$ ${command}\n`);
 });
 
+test('the page on patches says what the steps do', () => {
+  const reports = GOLDEN_CASES.flatMap((one) => MODES.map((mode) => readGolden(one, mode)));
+  const page = readFileSync('docs/patch.md', 'utf8');
+  expect(page).toBe(patchDocs(page, reports));
+});
+
 test.each([
   '',
   'cache',
@@ -62,10 +70,12 @@ test.each([
   'certs show',
   'demo',
   'doctor',
+  'fetch',
   'ignition',
   'ignition diff',
   'ignition patch',
   'ignition show',
+  'ignition validate',
   'imageset',
   'imageset create',
   'imageset operators',

@@ -9,7 +9,7 @@ import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { formatBytes, parseRate } from './terminal/format-amount.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderCachePlan } from './terminal/render-plan.ts';
-import { filterRequest, imageSetArgs, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
+import { imageSetArgs, lockOptions, requestOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 export default class Plan extends EdgefabCommand {
   static override summary =
@@ -47,7 +47,7 @@ export default class Plan extends EdgefabCommand {
       });
     }
     const { imageset, folder = '.' } = { imageset: args.imageset, ...flags };
-    const filter = filterRequest(flags);
+    const filter = requestOptions(flags);
     const factory = imageset === undefined ? await loadFactory(flags.factory, realHost) : undefined;
     const request =
       factory === undefined
@@ -65,7 +65,7 @@ export default class Plan extends EdgefabCommand {
       const outcome: CachePlan & { readonly sites?: readonly SitePlan[] } =
         factory === undefined
           ? (await planCache(where, client, options)).cachePlan
-          : await planFactory(factory, where, client, options);
+          : await planFactory(factory, where, client, options, realHost);
       this.#show(outcome);
       return { kind: 'Plan', ...outcome };
     } finally {
@@ -76,12 +76,18 @@ export default class Plan extends EdgefabCommand {
   #show(outcome: CachePlan & { readonly sites?: readonly SitePlan[] }): void {
     for (const warning of outcome.warnings) this.say('warn', warning);
     for (const line of renderCachePlan(outcome)) this.print(line);
-    for (const { site, ignition, problems } of outcome.sites ?? []) {
+    for (const { site, ignition, network, kargsBudget, problems } of outcome.sites ?? []) {
       const share =
         ignition === undefined
           ? 'its Ignition is made at build time'
           : `Ignition takes ${ignition.compressedBytes} of ${ignition.areaBytes} bytes (${Math.round((ignition.compressedBytes * 100) / ignition.areaBytes)}%, ${ignition.compression})`;
       this.print(`site ${site}: ${share}`);
+      if (network !== undefined)
+        this.print(`site ${site}: network by ${[network.way, ...network.files].join(', ')}`);
+      if (kargsBudget !== undefined)
+        this.print(
+          `site ${site}: kernel arguments take ${kargsBudget.usedBytes} of ${kargsBudget.capacityBytes} bytes`,
+        );
       for (const problem of problems) this.say('warn', `site ${site}: ${problem}`);
     }
     if (!outcome.fits) {

@@ -8,12 +8,13 @@ import { resolveLock } from '../factory/resolve-lock.ts';
 import { realHost } from '../host/real-host.ts';
 import { createRateLimit } from '../mirror/pull/rate-limit.ts';
 import { rateAt } from '../mirror/pull/rate-windows.ts';
+import { rememberManifests } from '../mirror/resolve/remember-manifests.ts';
 import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { parseRateFlags, rateFlags } from './terminal/rate-flags.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderPlan } from './terminal/render-plan.ts';
 import { renderResult } from './terminal/render-result.ts';
-import { filterRequest, imageSetArgs, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
+import { imageSetArgs, lockOptions, requestOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 type PrecacheFlags = Interfaces.InferredFlags<typeof Precache.flags>;
 
@@ -77,7 +78,7 @@ export default class Precache extends EdgefabCommand {
             realHost,
             () => progress.tell({ kind: 'pause' }),
           );
-    const client = await openRegistry(flags, request.authfile);
+    const client = rememberManifests(await openRegistry(flags, request.authfile));
     const startedMs = Date.now();
     const seconds = (): number => (Date.now() - startedMs) / 1000;
     try {
@@ -134,7 +135,7 @@ export default class Precache extends EdgefabCommand {
   }
 
   async #request(imageset: string | undefined, flags: PrecacheFlags): Promise<MirrorRequest> {
-    const filter = filterRequest(flags);
+    const filter = requestOptions(flags);
     if (imageset === undefined) {
       const request = await factoryRequest(await loadFactory(flags.factory, realHost), filter);
       return flags.folder === undefined ? request : { ...request, folder: flags.folder };

@@ -9,7 +9,7 @@ import { IMAGE_ROLES, lockId } from '../mirror/resolve/lock.ts';
 import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { formatBytes } from './terminal/format-amount.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
-import { filterRequest, imageSetArgs, lockOptions, resolveFlags } from './terminal/resolve-flags.ts';
+import { imageSetArgs, lockOptions, requestOptions, resolveFlags } from './terminal/resolve-flags.ts';
 
 export default class Resolve extends EdgefabCommand {
   static override summary = 'Turn an image set into a lock that names every byte by digest';
@@ -36,7 +36,7 @@ export default class Resolve extends EdgefabCommand {
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(Resolve);
     this.begin(flags);
-    const filter = filterRequest(flags);
+    const filter = requestOptions(flags);
     const { authfile, ...request } =
       args.imageset === undefined
         ? await factoryRequest(await loadFactory(flags.factory, realHost), filter)

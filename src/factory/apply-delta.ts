@@ -39,7 +39,7 @@ export async function applyDelta(
   paths: readonly string[],
   folder: string,
   options: ApplyOptions,
-  host: Pick<Host, 'now'>,
+  host: Pick<Host, 'now' | 'flushFileSystem'>,
 ): Promise<ApplyOutcome> {
   const parts: DeltaPart[] = [];
   try {
@@ -54,7 +54,7 @@ async function applyParts(
   parts: readonly DeltaPart[],
   folder: string,
   options: ApplyOptions,
-  host: Pick<Host, 'now'>,
+  host: Pick<Host, 'now' | 'flushFileSystem'>,
 ): Promise<ApplyOutcome> {
   const [first] = parts;
   if (first === undefined) throw new EdgefabError('name a delta to apply', { code: 'USAGE_INVALID' });
@@ -70,6 +70,7 @@ async function applyParts(
   const store = await openStore(folder, {
     writer: `edgefab/${EDGEFAB_VERSION}`,
     sectorBytes: await sectorBytes(folder),
+    flush: (path) => host.flushFileSystem(path),
   });
   const cache = await copyDelta(plan, store, options);
   if (cache !== undefined) return { cache, images, copiedBytes: plan.copyBytes };

@@ -4,25 +4,24 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { certificateHorizon } from '../boot/certs/certificate-horizon.ts';
 import { certificatesOf } from '../boot/certs/certificates-of.ts';
-import { withFile } from '../boot/ignition/edit-ignition.ts';
 import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
 import { buildSiteIso, type IsoReceipt } from '../boot/iso/build-site-iso.ts';
-import { patchIgnition } from '../boot/patch/patch-ignition.ts';
+import { inspectIso } from '../boot/iso/inspect-iso.ts';
+import type { KargsBudget } from '../boot/iso/kargs-text.ts';
 import type { StepReport } from '../boot/patch/step.ts';
 import { assertSpace } from '../disk/folder-space.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { type Lock, lockId } from '../mirror/resolve/lock.ts';
+import { type ImageRole, type Lock, lockId } from '../mirror/resolve/lock.ts';
 import { assertCompleteCache } from '../mirror/store/cache-file.ts';
 import { writeFileDurably } from '../mirror/store/write-file-durably.ts';
-import { buildId, type Json } from './build-id.ts';
 import type { Factory } from './factory.ts';
 import { fileSize } from './file-size.ts';
-import { networkKargs } from './network.ts';
-import { preloadImages } from './preload-images.ts';
+import { patchSite } from './patch-site.ts';
+import { type NetworkWay, takeOverKargs } from './plan-network.ts';
 import { refuseUnsupported } from './refuse-unsupported.ts';
 import type { Site } from './site.ts';
-import { siteIgnition } from './site-ignition.ts';
+import { assertCovered } from './site-coverage.ts';
 import { EDGEFAB_VERSION } from './version.ts';
 
 /** How long a stick should be good for on the shelf unless the site says otherwise: 7 days. */
@@ -40,11 +39,22 @@ export interface SiteReceipt {
     readonly sizeBytes: number;
     readonly ignition: IsoReceipt['ignition'];
     readonly kargs: string;
+    readonly kargsBudget: KargsBudget | null;
   };
+  /** How the live system gets its network, and the files that do it on the installed node. */
+  readonly network: { readonly way: NetworkWay; readonly files: readonly string[] };
   readonly patch: readonly StepReport[];
   readonly certificates: { readonly notAfter: string; readonly path: string } | null;
   readonly warnings: readonly string[];
   readonly writer: string;
+}
+
+export interface BuildSiteOptions {
+  readonly lock: Lock;
+  /** Roles whose images may be missing from the cache; the site then needs a network for them. */
+  readonly allowMissing?: readonly ImageRole[];
+  /** Has the installer make a new Ignition in place of the one kept. */
+  readonly renew?: boolean;
 }
 
 /**
@@ -54,7 +64,7 @@ export interface SiteReceipt {
 export async function buildSite(
   factory: Factory,
   site: Site,
-  lock: Lock,
+  { lock, allowMissing = [], renew = false }: BuildSiteOptions,
   host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes'>,
 ): Promise<SiteReceipt> {
   refuseUnsupported(site);
@@ -72,35 +82,27 @@ export async function buildSite(
   const folder = join(factory.paths.out, site.name);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await assertSpace(folder, await fileSize(liveIso));
-  const unpatched = await siteIgnition(factory, site, folder, host);
-  const onInstallDisk = site.cache.location === 'installDisk';
-  const patched = await patchIgnition(unpatched, {
-    hostname: site.hostname,
-    cacheMode: site.cache.mode,
-    images: preloadImages(lock),
-    cacheId: cache.cacheId,
-    cacheLabel: onInstallDisk ? 'edgefab-node' : 'edgefab',
-    keepPartition: onInstallDisk,
-  });
-  const id = buildId({
-    lock: lockId(lock),
-    writer: EDGEFAB_VERSION,
-    ignition: createHash('sha256').update(serializeIgnition(unpatched)).digest('hex'),
-    site: publicParts(site),
-  });
-  const marked = withFile(patched.ignition, {
-    path: '/etc/edgefab/build.json',
-    mode: 0o644,
-    text: `${JSON.stringify({ buildId: id, site: site.name, lock: lockId(lock), cacheId: cache.cacheId })}\n`,
-  });
-  const kargs = { append: [...networkKargs(site), ...site.kargs.append], delete: site.kargs.delete };
+  const { features, kargs: kargsAreas } = await inspectIso(liveIso);
+  const {
+    ignition: marked,
+    report,
+    buildId: id,
+    network,
+  } = await patchSite(factory, site, { lock, cacheId: cache.cacheId, features, renew }, host);
+  await assertCovered(marked, site, lock, factory.paths.cache, allowMissing);
+  const kargs = {
+    append: [...network.kargs, ...takeOverKargs(network, marked), ...site.kargs.append],
+    delete: site.kargs.delete,
+  };
   const file = `${site.name}.iso`;
   const built = await buildSiteIso(
     {
       source: liveIso,
       target: join(folder, file),
       ignition: serializeIgnition(marked),
-      kargs,
+      ...(network.networkFiles === undefined ? {} : { networkFiles: network.networkFiles }),
+      // An image without an area for them is still good for a site that needs none.
+      ...(kargsAreas === undefined && kargs.append.length + kargs.delete.length === 0 ? {} : { kargs }),
       overwrite: true,
     },
     host,
@@ -117,8 +119,13 @@ export async function buildSite(
       sizeBytes: built.sizeBytes,
       ignition: built.ignition,
       kargs: built.kargs?.after ?? '',
+      kargsBudget:
+        built.kargs === undefined
+          ? null
+          : { usedBytes: built.kargs.usedBytes, capacityBytes: built.kargs.capacityBytes },
     },
-    patch: patched.report,
+    network: { way: network.way, files: network.keyfiles.map((file) => file.name) },
+    patch: report,
     certificates:
       horizon === undefined
         ? null
@@ -143,26 +150,6 @@ function horizonWarnings(site: Site, notAfter: Date, now: Date): string[] {
       ? `the certificates inside ended at ${when}: this stick will not install; make a new Ignition`
       : `the certificates inside end at ${when}, in ${leftHours} h: boot this stick before then`,
   ];
-}
-
-/** What of a site shapes its build and may be told: no secret, and no path, which differs from machine to machine. */
-function publicParts(site: Site): Json {
-  const { name, clusterName, domain, hostname, installDisk, cache, dns, network, ntp, certificates, kargs } =
-    site;
-  const parts = {
-    name,
-    clusterName,
-    domain,
-    hostname,
-    installDisk,
-    cache,
-    dns,
-    network,
-    ntp,
-    certificates,
-    kargs,
-  };
-  return JSON.parse(JSON.stringify(parts)) as Json;
 }
 
 async function sha256File(path: string): Promise<string> {

@@ -17,6 +17,9 @@ export interface Finding {
   readonly detail: string;
 }
 
+/** Fields of files that `edgefab fetch` can get. */
+const FETCHED: ReadonlySet<string> = new Set(['media.liveIso', 'media.installer']);
+
 type DoctorHost = Pick<Host, 'env' | 'homeDir' | 'run'>;
 
 /** Looks over the machine, and the factory when there is one, for what a build will need. Changes nothing. */
@@ -41,7 +44,12 @@ export async function examine(factoryFile: string, host: DoctorHost): Promise<Fi
   }
   findings.push({ what: 'factory', state: 'ok', detail: `${factoryFile}, ${factory.sites.length} sites` });
   for (const { path, place } of await missingFiles(factory)) {
-    findings.push({ what: place.field ?? 'file', state: 'missing', detail: `${path} cannot be read` });
+    const remedy = FETCHED.has(place.field ?? '') ? '; edgefab fetch gets it' : '';
+    findings.push({
+      what: place.field ?? 'file',
+      state: 'missing',
+      detail: `${path} cannot be read${remedy}`,
+    });
   }
   if (factory.sites.some((site) => site.ignition === undefined)) {
     findings.push(await installerFinding(factory.media?.installer ?? 'openshift-install', host));
@@ -53,10 +61,16 @@ export async function examine(factoryFile: string, host: DoctorHost): Promise<Fi
       detail: 'cache.mode registry does not exist yet; set cache.mode: preload',
     });
   }
-  if (factory.media !== undefined) findings.push(...(await isoFinding(factory.media.liveIso)));
+  findings.push(...(factory.media === undefined ? [NO_MEDIA] : await isoFinding(factory.media.liveIso)));
   findings.push(...(await spaceFindings(factory.paths.cache)));
   return findings;
 }
+
+const NO_MEDIA: Finding = {
+  what: 'live ISO',
+  state: 'missing',
+  detail: 'the factory names none; edgefab fetch gets the right one, media: { liveIso: FILE } names it',
+};
 
 async function isThere(path: string): Promise<boolean> {
   return await stat(path).then(
@@ -92,7 +106,7 @@ async function installerFinding(program: string, host: DoctorHost): Promise<Find
         };
   } catch (error) {
     if (!(error instanceof EdgefabError)) throw error;
-    const detail = `${program} is not there; it makes the Ignition of a site that brings none (ignition: FILE)`;
+    const detail = `${program} is not there; edgefab fetch gets it. It makes the Ignition of a site that brings none (ignition: FILE)`;
     return { what: 'openshift-install', state: 'missing', detail };
   }
 }

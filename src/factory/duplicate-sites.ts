@@ -1,5 +1,6 @@
 import type { Fault, Place } from '../errors.ts';
 import type { Origin } from '../formats/checked-value.ts';
+import type { FieldPath } from '../formats/field-path.ts';
 import { parseInterfaceAddress } from '../formats/ip-address.ts';
 import { placedInterfaces } from './site-network.ts';
 import type { SiteEntry } from './site-schema.ts';
@@ -28,8 +29,14 @@ function claims(site: SiteEntry, origin: Origin): Claim[] {
     { kind: 'host name', key: host, shown: host, place: derived('hostname') },
   ];
   for (const { value, paths } of placedInterfaces(site.network ?? {})) {
-    if (value.mac !== undefined)
-      list.push({ kind: 'MAC address', key: value.mac, shown: value.mac, place: origin.placeOf(paths.mac) });
+    const claimMac = (mac: string, path: FieldPath): void => {
+      list.push({ kind: 'MAC address', key: mac, shown: mac, place: origin.placeOf(path) });
+    };
+    if (value.mac !== undefined) claimMac(value.mac, paths.mac);
+    value.bond?.members.forEach((member, at) => {
+      // A member by name is a card that every machine may have.
+      if (member.includes(':')) claimMac(member, [...paths.whole, 'bond', 'members', at]);
+    });
     value.addresses.forEach((text, index) => {
       const ip = parseInterfaceAddress(text);
       if (ip === undefined) return;

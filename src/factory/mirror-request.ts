@@ -35,10 +35,12 @@ export interface MirrorRequest extends LockRequest {
   readonly authfile?: string;
 }
 
-export interface FilterRequest {
+export interface RequestOptions {
   /** A filter file as telco-ran-tools reads it. */
   readonly filter?: string;
   readonly forceFilter: boolean;
+  /** Image of the registry on the machine, where no factory names one; a role of its own in the lock. */
+  readonly registryImage?: string;
 }
 
 /** Reads what an image set file without a factory is to be resolved to. */
@@ -46,17 +48,23 @@ export async function lockRequest(
   file: string,
   lockPath: string,
   arch: string,
-  filter: FilterRequest,
+  filter: RequestOptions,
 ): Promise<LockRequest> {
   const { imageSet, digest } = await readImageSet(file);
   return {
     imageSets: [imageSet],
     imageSet: digest,
-    tools: [],
+    tools: namedTool(filter.registryImage),
     ...(await readFilters(filter)),
     arch,
     lockPath,
   };
+}
+
+function namedTool(image: string | undefined): LockRequest['tools'] {
+  if (image === undefined) return [];
+  const reference = formatReference(parseReference(image));
+  return [{ reference, role: 'tool', requiredBy: 'the registry on the machine (--registry-image)' }];
 }
 
 /** Reads what `precache IMAGESET --folder DIR` is to do; the lock is kept in the cache itself. */
@@ -64,13 +72,13 @@ export async function imageSetRequest(
   file: string,
   folder: string,
   arch: string,
-  filter: FilterRequest,
+  filter: RequestOptions,
 ): Promise<MirrorRequest> {
   return { ...(await lockRequest(file, storePaths.lock(folder), arch, filter)), folder };
 }
 
 /** Reads what a factory is to mirror: its image set, its release, and the releases its Ignitions name. */
-export async function factoryRequest(factory: Factory, filter: FilterRequest): Promise<MirrorRequest> {
+export async function factoryRequest(factory: Factory, filter: RequestOptions): Promise<MirrorRequest> {
   if (factory.imageSet === undefined) {
     throw new EdgefabError(`${factory.file} has no imageSet: what is the cache to hold?`, {
       code: 'FACTORY_INVALID',
@@ -135,7 +143,8 @@ function platformOnly(file: string, platform: ImageSet['platform']): ImageSet {
   return { apiVersion: 'mirror.openshift.io/v2alpha1', file, platform, ...rest };
 }
 
-async function readImageSet(file: string): Promise<{ imageSet: ImageSet; digest: Digest }> {
+/** Reads an image set file and the sha256 of its bytes. */
+export async function readImageSet(file: string): Promise<{ imageSet: ImageSet; digest: Digest }> {
   const text = await readText(file);
   return { imageSet: parseImageSet(text, file), digest: digestOf(Buffer.from(text)) };
 }
@@ -143,7 +152,7 @@ async function readImageSet(file: string): Promise<{ imageSet: ImageSet; digest:
 async function readFilters({
   filter,
   forceFilter,
-}: FilterRequest): Promise<Pick<LockRequest, 'filters' | 'forceFilter'>> {
+}: RequestOptions): Promise<Pick<LockRequest, 'filters' | 'forceFilter'>> {
   return {
     filters: filter === undefined ? [] : parseFilterFile(await readText(filter), filter),
     forceFilter,

@@ -9,6 +9,8 @@ export interface NewFactory {
   readonly arch: string;
   readonly liveIso: string;
   readonly additionalImages: readonly string[];
+  /** The image that serves the cache on the machine; without it the usual one. */
+  readonly registryImage?: string;
   /** A ready Ignition; without it openshift-install makes one from install-config.yaml. */
   readonly ignition?: string;
 }
@@ -32,6 +34,8 @@ sshKeys: []                              # - { file: ~/.ssh/id_ed25519.pub }
 `
       : '';
   const ready = ignition === undefined ? '' : `    ignition: ${ignition}\n`;
+  const registry =
+    content.registryImage === undefined ? '' : `registry: { image: "${content.registryImage}" }\n`;
   const installDisk = ignition === undefined ? '  installDisk: { path: /dev/sda }\n' : '';
   return `# What this factory builds. Every key is checked; edgefab plan says what is wrong and what it will cost.
 apiVersion: edgefab.io/v1
@@ -41,7 +45,7 @@ release:
   image: ${content.releaseImage}
   arch: ${content.arch}
 imageSet: imageset.yaml
-${installer}media:
+${installer}${registry}media:
   liveIso: ${content.liveIso}   # the CoreOS live ISO that fits the release
 paths:
   cache: cache                           # where the cache disk is mounted
@@ -49,7 +53,7 @@ paths:
   lock: edgefab.lock
 defaults:
   domain: edge.example.com
-${installDisk}  cache: { mode: preload, location: usb }
+${installDisk}  cache: { mode: registry, location: usb, keepOnNode: true }
 sites:
   - name: ${content.site}
 ${ready}    network:

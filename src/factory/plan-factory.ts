@@ -1,16 +1,19 @@
 import { loadIgnition } from '../boot/ignition/load-ignition.ts';
 import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
 import { type EmbedBudget, embedBudget, USUAL_AREA_BYTES } from '../boot/iso/compress-initrd.ts';
-import { patchIgnition } from '../boot/patch/patch-ignition.ts';
+import { inspectIso } from '../boot/iso/inspect-iso.ts';
+import type { IsoImage } from '../boot/iso/iso-image.ts';
+import { checkKernelLine, editKargs, type KargsBudget, kargsBudget } from '../boot/iso/kargs-text.ts';
 import { EdgefabError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
 import type { LivePhase } from '../mirror/plan/live-phase.ts';
 import type { Lock } from '../mirror/resolve/lock.ts';
 import type { Factory } from './factory.ts';
 import type { MirrorRequest } from './mirror-request.ts';
 import { missingFiles } from './missing-files.ts';
-import { networkKargs } from './network.ts';
+import { previewSite } from './patch-site.ts';
 import { type CachePlan, type PlanOptions, planCache } from './plan-cache.ts';
-import { preloadImages } from './preload-images.ts';
+import { type NetworkWay, planNetwork, takeOverKargs } from './plan-network.ts';
 import { refuseUnsupported } from './refuse-unsupported.ts';
 import type { LockSources } from './resolve-lock.ts';
 import type { Site } from './site.ts';
@@ -21,7 +24,10 @@ const MIB = 1024 ** 2;
 export interface SitePlan {
   readonly site: string;
   readonly ignition?: EmbedBudget & { readonly areaBytes: number };
+  /** How the live system gets its network, with the files that hold it; absent without a live ISO to look into. */
+  readonly network?: { readonly way: NetworkWay; readonly files: readonly string[] };
   readonly kargs: readonly string[];
+  readonly kargsBudget?: KargsBudget;
   readonly problems: readonly string[];
 }
 
@@ -35,45 +41,73 @@ export async function planFactory(
   request: MirrorRequest,
   sources: LockSources,
   options: PlanOptions,
+  host: Pick<Host, 'now' | 'randomBytes'>,
 ): Promise<FactoryPlan> {
   const { cachePlan, lock } = await planCache(request, sources, options);
   const absent = await missingFiles(factory);
   const sites: SitePlan[] = [];
-  for (const site of factory.sites) sites.push(await planSite(site, lock, cachePlan.livePhase));
   const everywhere = absent.map(
     ({ path, place }) => `${path} is missing (${place.field ?? 'named in the factory'})`,
   );
+  const liveIso = absent.some(({ place }) => place.field === 'media.liveIso')
+    ? undefined
+    : factory.media?.liveIso;
+  const iso = liveIso === undefined ? undefined : await attempt(() => inspectIso(liveIso), everywhere);
+  for (const site of factory.sites)
+    sites.push(await planSite(factory, site, lock, cachePlan.livePhase, iso, host));
   return {
     ...cachePlan,
     sites: sites.map((site) => ({ ...site, problems: [...site.problems, ...everywhere] })),
   };
 }
 
-async function planSite(site: Site, lock: Lock, { ramBytes }: LivePhase): Promise<SitePlan> {
+/** Does what may be refused; a refusal becomes one of the problems. */
+async function attempt<T>(work: () => Promise<T> | T, problems: string[]): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof EdgefabError)) throw error;
+    problems.push(error.message);
+    return undefined;
+  }
+}
+
+async function planSite(
+  factory: Factory,
+  site: Site,
+  lock: Lock,
+  { ramBytes }: LivePhase,
+  iso: IsoImage | undefined,
+  host: Pick<Host, 'now' | 'randomBytes'>,
+): Promise<SitePlan> {
   const problems: string[] = [];
-  const attempt = async <T>(work: () => Promise<T> | T): Promise<T | undefined> => {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof EdgefabError)) throw error;
-      problems.push(error.message);
-      return undefined;
-    }
-  };
-  await attempt(() => refuseUnsupported(site));
-  const kargs = (await attempt(() => networkKargs(site))) ?? [];
-  const ignition = await attempt(async () => {
+  await attempt(() => refuseUnsupported(site), problems);
+  const features = iso?.features;
+  const network =
+    features === undefined ? undefined : await attempt(() => planNetwork(site, features), problems);
+  const patched = await attempt(async () => {
     if (site.ignition === undefined) return undefined;
-    const patched = await patchIgnition(await loadIgnition(site.ignition), {
-      hostname: site.hostname,
-      cacheMode: site.cache.mode,
-      images: preloadImages(lock),
-    });
-    return { ...(await embedBudget(serializeIgnition(patched.ignition))), areaBytes: USUAL_AREA_BYTES };
-  });
+    const options = { lock, cacheId: undefined, features: features ?? { liveInitrdNetwork: true } };
+    return await previewSite(factory, site, await loadIgnition(site.ignition), options, host);
+  }, problems);
+  const ignition = await attempt(async () => {
+    if (patched === undefined) return undefined;
+    const areaBytes = iso?.ignition.sizeBytes ?? USUAL_AREA_BYTES;
+    const bytes = serializeIgnition(patched.ignition);
+    return { ...(await embedBudget(bytes, areaBytes, network?.networkFiles)), areaBytes };
+  }, problems);
+  const takeOver =
+    network === undefined || patched === undefined ? [] : takeOverKargs(network, patched.ignition);
+  const append = [...(network?.kargs ?? []), ...takeOver, ...site.kargs.append];
   if (ignition !== undefined && ignition.compressedBytes > ignition.areaBytes) {
     problems.push(
       `its Ignition needs ${ignition.compressedBytes} bytes, the embed area holds ${ignition.areaBytes}`,
+    );
+  }
+  const budget = await attempt(() => planKargs(iso, append, site.kargs.delete), problems);
+  if (budget !== undefined && budget.usedBytes > budget.capacityBytes) {
+    problems.push(
+      `its kernel arguments need ${budget.usedBytes} bytes, the area holds ${budget.capacityBytes}`,
     );
   }
   const { ramMiB } = site.machine;
@@ -84,8 +118,23 @@ async function planSite(site: Site, lock: Lock, { ramBytes }: LivePhase): Promis
   }
   return {
     site: site.name,
-    kargs: [...kargs, ...site.kargs.append],
+    ...(network === undefined
+      ? {}
+      : { network: { way: network.way, files: network.keyfiles.map(({ name }) => name) } }),
+    kargs: append,
+    ...(budget === undefined ? {} : { kargsBudget: budget }),
     problems,
     ...(ignition === undefined ? {} : { ignition }),
   };
+}
+
+function planKargs(
+  iso: IsoImage | undefined,
+  append: readonly string[],
+  remove: readonly string[],
+): KargsBudget | undefined {
+  if (iso?.kargs === undefined) return undefined;
+  const line = editKargs(iso.kargs.default, { append, delete: remove });
+  checkKernelLine(line);
+  return kargsBudget(line, iso.kargs.capacityBytes);
 }

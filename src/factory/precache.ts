@@ -48,7 +48,7 @@ export async function precache(
   folder: string,
   source: BlobSource,
   options: PrecacheOptions,
-  host: Pick<Host, 'sleep' | 'now'>,
+  host: Pick<Host, 'sleep' | 'now' | 'flushFileSystem'>,
 ): Promise<PrecacheOutcome> {
   await mkdir(folder, { recursive: true });
   await assertHoldsCache(folder);
@@ -63,9 +63,13 @@ export async function precacheHeld(
   folder: string,
   source: BlobSource,
   options: PrecacheOptions,
-  host: Pick<Host, 'now' | 'sleep'>,
+  host: Pick<Host, 'now' | 'sleep' | 'flushFileSystem'>,
 ): Promise<PrecacheOutcome> {
-  const store = await openStore(folder, { writer: WRITER, sectorBytes: await sectorBytes(folder) });
+  const store = await openStore(folder, {
+    writer: WRITER,
+    sectorBytes: await sectorBytes(folder),
+    flush: (path) => host.flushFileSystem(path),
+  });
   const held = await store.heldBlobs(uniqueBlobs(lock.images));
   const plan = planPull(lock.images, held);
   const kept = options.redo === true ? undefined : await completeCache(lock, store, plan);

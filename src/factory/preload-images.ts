@@ -2,10 +2,13 @@ import type { PreloadImage } from '../boot/patch/preload-list.ts';
 import type { ImageRole, Lock } from '../mirror/resolve/lock.ts';
 import { dirViewName } from '../mirror/store/store-paths.ts';
 
-/** In which phase each role is asked for. The release image is: its own scripts run it before and after. */
+/**
+ * In which phase each role is asked for. What the bootstrap runs of a release has the role `bootstrap` too; the rest
+ * of a release would not fit into the RAM of a live system.
+ */
 const PHASE_OF_ROLE: Readonly<Record<ImageRole, PreloadImage['phase']>> = {
   bootstrap: 'both',
-  release: 'both',
+  release: 'installed',
   os: 'installed',
   operator: 'installed',
   additional: 'installed',

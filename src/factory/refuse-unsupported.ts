@@ -3,11 +3,8 @@ import type { Site } from './site.ts';
 
 /** What a site may ask for that this version would not do: leaving it out silently would fail at the site. */
 function unsupportedKeys(site: Site): string[] {
-  const { overlays, manifests, ntp, certificates, cache } = site;
+  const { certificates, cache } = site;
   return [
-    ...(overlays.length > 0 ? ['overlays'] : []),
-    ...(manifests.length > 0 ? ['manifests'] : []),
-    ...(ntp.servers.length > 0 ? ['ntp.servers'] : []),
     ...(certificates.validForMs === undefined ? [] : ['certificates.validFor']),
     ...(cache.serve === undefined ? [] : ['cache.serve']),
   ];

@@ -15,7 +15,7 @@ export async function repairCache(
   faults: readonly CacheFault[],
   source: BlobSource,
   options: PrecacheOptions,
-  host: Pick<Host, 'sleep' | 'now'>,
+  host: Pick<Host, 'sleep' | 'now' | 'flushFileSystem'>,
 ): Promise<PrecacheOutcome> {
   await using _held = await holdCache(folder, 'cache verify --repair', host);
   await discardDamage(folder, faults);

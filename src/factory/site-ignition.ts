@@ -3,17 +3,28 @@ import { join } from 'node:path';
 import type { Ignition } from '../boot/ignition/ignition.ts';
 import { loadIgnition } from '../boot/ignition/load-ignition.ts';
 import { maskInstallConfig } from '../boot/install-config/mask-install-config.ts';
+import type { InstallConfigRegistry } from '../boot/install-config/registry-fields.ts';
 import { renderInstallConfig } from '../boot/install-config/render-install-config.ts';
 import { runInstaller } from '../boot/install-config/run-installer.ts';
 import { EdgefabError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import type { Lock } from '../mirror/resolve/lock.ts';
 import { writeFileDurably } from '../mirror/store/write-file-durably.ts';
 import type { Factory } from './factory.ts';
+import { installerOf } from './installer-of.ts';
 import { readText } from './read-text.ts';
 import type { Site } from './site.ts';
 
 /** The unpatched Ignition of a site, kept with its output so that a rebuild has the same keys. Mode 0600. */
 const KEPT = 'unpatched.ign';
+
+export interface SiteIgnitionOptions {
+  readonly lock: Lock;
+  /** The registry on the machine, in registry mode. */
+  readonly registry?: InstallConfigRegistry;
+  /** Has the installer make a new one, with new keys, in place of the one kept. */
+  readonly renew?: boolean;
+}
 
 /**
  * Gets a site's unpatched Ignition: the ready one it names, the one kept from an earlier build, or a new one made
@@ -24,12 +35,13 @@ export async function siteIgnition(
   factory: Factory,
   site: Site,
   folder: string,
+  { lock, registry, renew = false }: SiteIgnitionOptions,
   host: Pick<Host, 'run' | 'env'>,
 ): Promise<Ignition> {
   if (site.ignition !== undefined) return await loadIgnition(site.ignition);
   const kept = join(folder, KEPT);
   try {
-    return await loadIgnition(kept);
+    if (!renew) return await loadIgnition(kept);
   } catch (error) {
     if (!(error instanceof EdgefabError) || !hasCode(error.cause, 'ENOENT')) throw error;
   }
@@ -54,14 +66,14 @@ export async function siteIgnition(
     sshKeys: await Promise.all(
       factory.sshKeys.map(async (key) => (typeof key === 'string' ? key : (await readText(key.file)).trim())),
     ),
+    ...(registry === undefined ? {} : { registry }),
   });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const made = await runInstaller(
     {
-      installer: factory.media?.installer ?? 'openshift-install',
       installConfigYaml,
       workFolder: folder,
-      ...(factory.release.version === undefined ? {} : { version: factory.release.version }),
+      ...installerOf(factory, lock),
     },
     host,
   );

@@ -1,8 +1,9 @@
+import type { MachineNetwork, NetworkInterface } from '../boot/network/machine-network.ts';
+import { type NetworkProblem, networkProblems } from '../boot/network/network-problems.ts';
 import type { Fault } from '../errors.ts';
 import type { Origin } from '../formats/checked-value.ts';
 import type { FieldPath } from '../formats/field-path.ts';
 import { inSubnet, isLinkLocal, parseInterfaceAddress, parseIp } from '../formats/ip-address.ts';
-import type { NetworkInterface, SiteNetwork } from './site.ts';
 import type { SiteKeys } from './site-schema.ts';
 
 /** An interface with the paths its values were written under, flat or in a list. */
@@ -10,6 +11,7 @@ export interface PlacedInterface {
   readonly value: NetworkInterface;
   readonly paths: {
     readonly whole: FieldPath;
+    readonly name: FieldPath;
     readonly mac: FieldPath;
     readonly gateway: FieldPath;
     addressAt(index: number): FieldPath;
@@ -30,6 +32,7 @@ function flatInterface(network: Network): PlacedInterface {
     },
     paths: {
       whole: ['network'],
+      name: ['network', 'interface'],
       mac: ['network', 'mac'],
       gateway: ['network', 'gateway'],
       addressAt: () => ['network', 'address'],
@@ -52,6 +55,7 @@ function listedInterface(item: NonNullable<Network['interfaces']>[number], index
     },
     paths: {
       whole,
+      name: [...whole, 'name'],
       mac: [...whole, 'mac'],
       gateway: [...whole, 'gateway'],
       addressAt: (at) => [...whole, 'addresses', at],
@@ -71,7 +75,7 @@ export function placedInterfaces(network: Network): PlacedInterface[] {
 }
 
 /** The network of a finished site. */
-export function siteNetwork(network: Network): SiteNetwork {
+export function siteNetwork(network: Network): MachineNetwork {
   return { interfaces: placedInterfaces(network).map(({ value }) => value), dns: network.dns ?? [] };
 }
 
@@ -109,14 +113,42 @@ function interfaceFaults({ value, paths }: PlacedInterface, origin: Origin): Fau
   return faults;
 }
 
-/** Finds what is wrong between the parts of a merged `network`: names, addresses, gateways. */
+/** Where a problem between interfaces was written. */
+function problemPath(problem: NetworkProblem, items: readonly PlacedInterface[]): FieldPath {
+  if (problem.key === 'dns') return ['network', 'dns', problem.at];
+  const { index, key, at = 0 } = problem;
+  const paths = items[index]?.paths;
+  if (paths === undefined) return ['network'];
+  switch (key) {
+    case 'addresses':
+      return paths.addressAt(at);
+    case 'members':
+      return [...paths.whole, 'bond', 'members', at];
+    case 'name':
+      return paths.name;
+    case 'mac':
+    case 'gateway':
+      return paths[key];
+    case 'vlan':
+      return [...paths.whole, key];
+    default:
+      return key satisfies never;
+  }
+}
+
+/** Finds what is wrong between the parts of a merged `network`: names, addresses, gateways, VLANs and bonds. */
 export function networkFaults(network: Network, origin: Origin): Fault[] {
   const both = isFlat(network) && network.interfaces !== undefined;
-  const faults = placedInterfaces(network).flatMap((item) => interfaceFaults(item, origin));
-  if (!both) return faults;
-  const place = origin.placeOf(['network', 'interfaces'], 'key');
-  return [
-    { place, message: 'found interfaces beside the flat keys of one interface, expected one form' },
-    ...faults,
-  ];
+  const items = placedInterfaces(network);
+  const faults = items.flatMap((item) => interfaceFaults(item, origin));
+  if (both) {
+    const place = origin.placeOf(['network', 'interfaces'], 'key');
+    const message = 'found interfaces beside the flat keys of one interface, expected one form';
+    return [{ place, message }, ...faults];
+  }
+  const problems = networkProblems(siteNetwork(network)).map((problem) => ({
+    place: origin.placeOf(problemPath(problem, items)),
+    message: problem.message,
+  }));
+  return [...faults, ...problems];
 }

@@ -1,22 +1,5 @@
+import type { MachineNetwork } from '../boot/network/machine-network.ts';
 import type { Place } from '../errors.ts';
-
-/** A network card of a site: by `mac`, by `name`, or both. */
-export interface NetworkInterface {
-  readonly name?: string;
-  /** Lower case, with colons. */
-  readonly mac?: string;
-  /** ADDRESS/PREFIX each; empty with `dhcp`. */
-  readonly addresses: readonly string[];
-  readonly gateway?: string;
-  readonly vlan?: number;
-  readonly bond?: { readonly mode: string; readonly members: readonly string[] };
-  readonly dhcp: boolean;
-}
-
-export interface SiteNetwork {
-  readonly interfaces: readonly NetworkInterface[];
-  readonly dns: readonly string[];
-}
 
 /** One machine to be built, with the defaults laid under it and every path absolute. */
 export interface Site {
@@ -38,7 +21,7 @@ export interface Site {
   };
   readonly dns: 'local' | 'site';
   /** Undefined when the site says nothing: the live system then asks DHCP. */
-  readonly network?: SiteNetwork;
+  readonly network?: MachineNetwork;
   readonly ntp: { readonly servers: readonly string[] };
   readonly certificates: { readonly validForMs?: number; readonly shelfLifeMs?: number };
   readonly overlays: readonly string[];

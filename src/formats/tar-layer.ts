@@ -144,7 +144,7 @@ export class TarLayerReader {
   }
 
   #fault(what: string): EdgefabError {
-    return new EdgefabError(`${this.#where}: the layer's tar ${what}`, {
+    return new EdgefabError(`${this.#where}: the tar ${what}`, {
       code: 'TAR_INVALID',
       place: { image: this.#where },
     });

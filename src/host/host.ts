@@ -20,4 +20,9 @@ export interface Host {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Runs a program without a shell; resolves whatever its exit status; throws TOOL_MISSING when absent. */
   run(program: string, args: readonly string[], options?: RunOptions): Promise<ProgramResult>;
+  /**
+   * Flushes the whole file system a folder is on (syncfs(2)): many small files for the price of one. False where that
+   * cannot be asked for. Throws EIO when the disk could not take it.
+   */
+  flushFileSystem(folder: string): Promise<boolean>;
 }

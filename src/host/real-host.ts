@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { homedir } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -31,4 +32,14 @@ export const realHost: Host = {
     }
     return { exitCode: result.exitCode, stdout: String(result.stdout), stderr: String(result.stderr) };
   },
+  flushFileSystem: (folder) =>
+    new Promise((resolve, reject) => {
+      // Not by execa: loading it takes longer than the flush.
+      execFile('sync', ['-f', folder], (error) => {
+        if (error === null) resolve(true);
+        else if (hasCode(error, 'ENOENT') || /unrecognized|invalid option/.test(error.message))
+          resolve(false);
+        else reject(Object.assign(new Error(error.message, { cause: error }), { code: 'EIO' }));
+      });
+    }),
 };

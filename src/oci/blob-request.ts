@@ -15,6 +15,8 @@ export interface BlobAnswer {
 
 export interface BlobRequest {
   readonly offset: number;
+  /** The strong ETag of what is there already: what has changed since comes whole (RFC 9110 §13.1.5). */
+  readonly ifRange?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -28,10 +30,11 @@ async function send(
   transport: Transport,
   url: URL,
   authorization: string | undefined,
-  { offset, signal }: BlobRequest,
+  { offset, ifRange, signal }: BlobRequest,
 ): Promise<BlobAnswer> {
   const headers = {
     ...(offset > 0 ? { range: `bytes=${offset}-` } : {}),
+    ...(offset > 0 && ifRange !== undefined ? { 'if-range': ifRange } : {}),
     ...(authorization === undefined ? {} : { authorization }),
   };
   const response = await sendRequest(transport, url, { method: 'GET', headers, signal });

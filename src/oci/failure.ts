@@ -144,6 +144,29 @@ export function unreachable(error: unknown, registry: string, url: URL, wasThere
   return again === true || (again === 'once it was there' && wasThere) ? transient(failure) : failure;
 }
 
+/**
+ * Makes the DOWNLOAD_UNREACHABLE error for a request to a plain web server that got no answer; transient where a
+ * retry may help. `wasThere`: the server has answered before in this run.
+ */
+export function serverUnreachable(error: unknown, url: URL, wasThere: boolean): EdgefabError {
+  const proxy = proxyFailureIn(error);
+  const { words, again, suggestion } =
+    proxy === undefined ? causeOf(failureCode(error)) : { ...proxy, words: proxy.message };
+  const advice =
+    suggestion === TRUST
+      ? `Lay the certificate of its authority down as /etc/containers/certs.d/${url.host}/ca.crt`
+      : proxy === undefined
+        ? CHECK_NETWORK
+        : proxy.suggestion;
+  const failure = new EdgefabError(`server ${url.host} cannot be reached: ${words}`, {
+    code: 'DOWNLOAD_UNREACHABLE',
+    place: { url: shownUrl(url) },
+    suggestions: [advice],
+    cause: bareCause(error),
+  });
+  return again === true || (again === 'once it was there' && wasThere) ? transient(failure) : failure;
+}
+
 /** Makes the failure of a proxy that itself cannot be reached; `shown` is its URL without credentials. */
 export function proxyUnreachable(shown: string, error: unknown): ProxyFailure {
   if (error instanceof ProxyFailure) return error;

@@ -47,8 +47,8 @@ function viaBlobRequest(path: string, offset: number): Question<BlobAnswer>['sen
   };
 }
 
-/** Where a 206 body starts (RFC 9110 §14.4); undefined when it does not say. */
-function startOf(contentRange: string | undefined): number | undefined {
+/** Tells where a 206 body starts (RFC 9110 §14.4); undefined when it does not say. */
+export function startOf(contentRange: string | undefined): number | undefined {
   const start = /^bytes ([0-9]{1,15})-[0-9]+\/(?:[0-9]+|\*)$/.exec(contentRange?.trim() ?? '')?.[1];
   return start === undefined ? undefined : Number(start);
 }

@@ -24,7 +24,8 @@ export interface Asked {
   readonly authorization: string | undefined;
 }
 
-const TRANSIENT_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Answers that may be others after a while. */
+export const TRANSIENT_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 function secretsOf({ credential, authorization }: Pick<Asked, 'credential' | 'authorization'>): string[] {
   const secrets = authorization === undefined ? [] : [authorization.slice(authorization.indexOf(' ') + 1)];

@@ -182,13 +182,13 @@ describe('files that are not what they should be', () => {
       factory.at('factory.yaml'),
       text.replace(
         '  - name: bip',
-        '  - name: bip\n    ntp: { servers: [10.0.0.1] }\n    certificates: { validFor: 30d }',
+        '  - name: bip\n    cache: { serve: node }\n    certificates: { validFor: 30d }',
       ),
     );
     expect((await runEdgefab(['precache', '--insecure'], { cwd: factory.folder })).status).toBe(0);
     const run = await runEdgefab(['iso'], { cwd: factory.folder });
     expect(run.status).toBe(4);
-    expect(run.stderr).toContain('ntp.servers, certificates.validFor');
+    expect(run.stderr).toContain('certificates.validFor, cache.serve');
     expect(existsSync(factory.at('out'))).toBe(false);
   });
 
@@ -275,7 +275,7 @@ describe('files that are not what they should be', () => {
     expect(existsSync(join(folder, 'b.ign'))).toBe(false);
   });
 
-  test('cache.mode registry, which is not there yet: status 4 and what to write instead', async () => {
+  test('registry mode without a cache: status 2, and what to name or to write instead', async () => {
     const folder = tempFolder();
     const releaseImage = `quay.io/made/up@sha256:${'1'.repeat(64)}`;
     writeFileSync(
@@ -288,13 +288,11 @@ describe('files that are not what they should be', () => {
       join(folder, 'a.ign'),
       '--hostname',
       'bip',
-      '--cache-mode',
-      'registry',
       '-o',
       join(folder, 'b.ign'),
     ]);
-    expect(run.status).toBe(4);
-    expect(run.stderr).toContain('preload');
+    expect(run.status).toBe(2);
+    expect(run.stderr).toContain('--cache DIR, or use --cache-mode preload');
   });
 
   test.each([

@@ -21,7 +21,7 @@ test('a filled cache has the old list files, and the lock says what was blocked'
   expect(run.status).toBe(0);
 
   const lock = parseLock(readFileSync(join(cache, 'edgefab.lock'), 'utf8'), 'edgefab.lock');
-  expect(lock.images).toHaveLength(8);
+  expect(lock.images).toHaveLength(17);
   expect(lock.ignored).toHaveLength(2);
   expect(lock.ignored).toContainEqual({
     reference: 'quay.io/never/asked:v1',
@@ -41,9 +41,9 @@ test('a filled cache has the old list files, and the lock says what was blocked'
   const mapping = lines('mapping.txt');
   expect(mapping).toContain(`${releaseImage}=openshift/release-images:4.18.0-x86_64`);
   expect(mapping.filter((line) => line.endsWith('=openshift/release:4.18.0-x86_64-etcd'))).toHaveLength(1);
-  expect(mapping).toHaveLength(8);
+  expect(mapping).toHaveLength(17);
   expect(lines('ai-images.txt')).toContain(releaseImage);
-  expect(lines('ocp-images.txt')).toHaveLength(8);
+  expect(lines('ocp-images.txt')).toHaveLength(17);
   expect(lines('ignored-images.txt')).toEqual([
     expect.stringMatching(/=openshift\/release:4\.18\.0-x86_64-cluster-etcd-operator$/),
     'quay.io/never/asked:v1=never/asked:v1',

@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { renderKeyfiles } from '../../src/boot/network/render-keyfiles.ts';
 import { EdgefabError } from '../../src/errors.ts';
 import { loadFactory } from '../../src/factory/load.ts';
 import { missingFiles } from '../../src/factory/missing-files.ts';
@@ -216,6 +217,17 @@ sites:
   ]);
 });
 
+test('the example of docs/network.md', async () => {
+  const [, example = ''] =
+    /^```yaml\n(sites:\n.*?)^```$/ms.exec(readFileSync('docs/network.md', 'utf8')) ?? [];
+  const { factory } = await load(`${HEAD}${example}`);
+  expect(factory.sites.map(({ network }) => renderKeyfiles(network ?? never()).length)).toEqual([1, 5]);
+});
+
+function never(): never {
+  throw new Error('no network');
+}
+
 describe('refuses', () => {
   const site = (keys: string): string => `${HEAD}sites:\n  - name: a\n    network: ${keys}\n`;
   const pair = (a: string, b: string): string => `${HEAD}sites:\n  - ${a}\n  - ${b}\n`;
@@ -261,6 +273,31 @@ describe('refuses', () => {
       site('{ mac: "02:00:00:00:00:01", address: 10.0.0.5/24, interfaces: [{ name: e, dhcp: true }] }'),
       [
         'factory.yaml:10:64  sites[0].network.interfaces: found interfaces beside the flat keys of one interface, expected one form',
+      ],
+    ],
+    [
+      'what contradicts itself between interfaces, each at its place',
+      site(
+        '{ interfaces: [{ name: bond0, bond: { mode: 802.3ad, members: [eno1] }, addresses: [10.0.0.5/24] }, { name: eno1, dhcp: true }, { name: bond1, vlan: 7, dhcp: true }], dns: ["fd00::1"] }',
+      ),
+      [
+        'factory.yaml:10:77  sites[0].network.interfaces[0].bond.members[0]: found eno1, which is an interface of its own in interfaces[1], expected a card that has nothing but the bond',
+        'factory.yaml:10:150  sites[0].network.interfaces[2].name: found bond1, which is no network card and which nothing here makes, expected an interface with that name and bond',
+      ],
+    ],
+    [
+      'a name server that the machine cannot reach',
+      site('{ mac: "02:00:00:00:00:01", address: 10.0.0.5/24, dns: [10.0.0.1, "fd00::1"] }'),
+      [
+        'factory.yaml:10:80  sites[0].network.dns[1]: found fd00::1, expected a server this machine can reach: no interface has IPv6',
+      ],
+    ],
+    [
+      'keys of an interface that are not there, and a bad VLAN',
+      site('{ interfaces: [{ name: eth0, mtu: 9000, dhcp: true, vlan: 4095 }] }'),
+      [
+        'factory.yaml:10:43  sites[0].network.interfaces[0].mtu: unknown key, expected one of name, mac, addresses, gateway, vlan, bond, dhcp',
+        'factory.yaml:10:72  sites[0].network.interfaces[0].vlan: found 4095, expected a VLAN number from 1 to 4094',
       ],
     ],
     [
@@ -330,6 +367,16 @@ describe('refuses', () => {
       ),
       [
         'factory.yaml:10:62  sites[1].network.address: found the IP address fd00:0::0:5, which site a has at factory.yaml:9:62, expected one of its own',
+      ],
+    ],
+    [
+      'one card in the bonds of two sites',
+      pair(
+        '{ name: a, network: { interfaces: [{ name: bond0, dhcp: true, bond: { mode: balance-rr, members: ["02:00:00:00:00:01", eno1] } }] } }',
+        '{ name: b, network: { interfaces: [{ name: bond0, dhcp: true, bond: { mode: balance-rr, members: [eno1, "02-00-00-00-00-01"] } }] } }',
+      ),
+      [
+        'factory.yaml:10:109  sites[1].network.interfaces[0].bond.members[1]: found the MAC address 02:00:00:00:00:01, which site a has at factory.yaml:9:103, expected one of its own',
       ],
     ],
     [

@@ -18,6 +18,8 @@ export interface MadeFactory {
 export interface MadeFactoryOptions {
   /** Replaces the made-up Ignition; gets the release image of the registry. */
   readonly ignition?: (releaseImage: string) => Uint8Array;
+  /** How the site gets its images; from a registry unless given. */
+  readonly cacheMode?: 'preload' | 'registry';
   /** Version of the made-up release. */
   readonly version?: string;
   /** Path of another live ISO. */
@@ -28,7 +30,7 @@ export interface MadeFactoryOptions {
 export async function makeFactory(options: MadeFactoryOptions = {}): Promise<MadeFactory> {
   const folder = tempFolder();
   const at = (...parts: string[]): string => join(folder, ...parts);
-  const { server, releaseImage, toolsImage } = await startDemoRegistry(
+  const { server, releaseImage, toolsImage, registryImage } = await startDemoRegistry(
     at('registry'),
     options.version === undefined ? {} : { version: options.version },
   );
@@ -53,9 +55,10 @@ mirror:
 kind: Factory
 release: { image: "${releaseImage}", arch: x86_64 }
 imageSet: imageset.yaml
+registry: { image: "${registryImage}" }
 media: { liveIso: ${options.liveIso ?? 'live.iso'} }
 defaults:
-  cache: { mode: preload, location: usb }
+  cache: { mode: ${options.cacheMode ?? 'registry'}, location: usb }
 sites:
   - name: bip
     ignition: bip.ign

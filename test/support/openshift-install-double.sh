@@ -3,7 +3,15 @@
 set -euo pipefail
 
 if [[ $* == version ]]; then
-  printf '%s 4.18.9\nbuilt from commit made-up\nrelease image quay.io/made-up/release\n' "$0"
+  printf '%s %s\nbuilt from commit made-up\n' "$0" "${DOUBLE_VERSION:-4.18.9}"
+  printf 'release image %s\n' "${DOUBLE_RELEASE_IMAGE:-quay.io/made-up/release}"
+  printf 'release architecture %s\n' "${DOUBLE_ARCH:-amd64}"
+  exit 0
+fi
+if [[ $* == 'coreos print-stream-json' ]]; then
+  # The real one leaves a log where it is run.
+  echo 'made-up log' >.openshift_install.log
+  cat "${DOUBLE_STREAM:?}"
   exit 0
 fi
 if [[ "$1 $2 $3" != 'create single-node-ignition-config --dir' ]]; then
@@ -14,6 +22,7 @@ dir=$4
 config=$(cat "$dir/install-config.yaml")
 stat -c 'folder %a' "$dir" >&2
 stat -c 'config %a' "$dir/install-config.yaml" >&2
+echo "override ${OPENSHIFT_INSTALL_RELEASE_IMAGE_OVERRIDE:-none}" >&2
 case $config in
   *'name: fails'*)
     # Quoted as Go quotes: the secret is in it, but not letter for letter.

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { type PrecacheOptions, type PrecacheOutcome, precache } from '../../src/factory/precache.ts';
 import type { Host } from '../../src/host/host.ts';
+import { realHost } from '../../src/host/real-host.ts';
 import { uniqueBlobs } from '../../src/mirror/plan/plan.ts';
 import type { PullEvent } from '../../src/mirror/pull/pull-parts.ts';
 import type { Lock, LockedImage } from '../../src/mirror/resolve/lock.ts';
@@ -70,10 +71,13 @@ export async function startPullWorld(
 }
 
 /** A host on which waits are short, and written down. */
-export function makeHastyHost(longestMs = 20): Pick<Host, 'now' | 'sleep'> & { readonly sleeps: number[] } {
+export function makeHastyHost(longestMs = 20): Pick<Host, 'now' | 'sleep' | 'flushFileSystem'> & {
+  readonly sleeps: number[];
+} {
   const sleeps: number[] = [];
   return {
     sleeps,
+    flushFileSystem: realHost.flushFileSystem,
     now: () => new Date(),
     sleep: async (ms, signal) => {
       sleeps.push(ms);

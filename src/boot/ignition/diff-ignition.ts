@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fileBytes } from './file-contents.ts';
-import type { Ignition, IgnitionFile, IgnitionUnit, IgnitionUser } from './ignition.ts';
+import type { Ignition, IgnitionFile, IgnitionLink, IgnitionUnit, IgnitionUser } from './ignition.ts';
 import { memberOf, plainValue } from './json-tree.ts';
 import { diffLines } from './line-diff.ts';
 import { isSecretFile, isSecretText } from './secret.ts';
@@ -9,7 +9,7 @@ import { formatMode, ownerOf } from './show-ignition.ts';
 /** One difference between two configs. `detail` are lines for people; secrets are never in them. */
 export interface IgnitionChange {
   readonly kind: 'added' | 'removed' | 'changed';
-  readonly what: 'file' | 'unit' | 'dropin' | 'user' | 'other';
+  readonly what: 'file' | 'directory' | 'link' | 'unit' | 'dropin' | 'user' | 'other';
   readonly path: string;
   readonly detail: readonly string[];
 }
@@ -148,12 +148,49 @@ function compareUsers(a: IgnitionUser, b: IgnitionUser): string[] {
   ];
 }
 
+function directoryChanges(a: Ignition, b: Ignition): IgnitionChange[] {
+  return pairs(a.directories, b.directories, (each) => each.path).flatMap(([path, before, after]) =>
+    changeOf(
+      'directory',
+      path,
+      [before, after],
+      (x, y) =>
+        orUnseen(
+          [...was('mode', formatMode(x.mode), formatMode(y.mode)), ...was('owner', ownerOf(x), ownerOf(y))],
+          x,
+          y,
+        ),
+      (one) => [`mode ${formatMode(one.mode) ?? '(default)'}, owner ${ownerOf(one)}`],
+    ),
+  );
+}
+
+function linkChanges(a: Ignition, b: Ignition): IgnitionChange[] {
+  const kindOf = (link: IgnitionLink): string => (link.hard ? 'hard' : 'symbolic');
+  return pairs(a.links, b.links, (each) => each.path).flatMap(([path, before, after]) =>
+    changeOf(
+      'link',
+      path,
+      [before, after],
+      (x, y) =>
+        orUnseen(
+          [
+            ...was('kind', kindOf(x), kindOf(y)),
+            ...was('target', x.target ?? null, y.target ?? null),
+            ...was('owner', ownerOf(x), ownerOf(y)),
+          ],
+          x,
+          y,
+        ),
+      (one) => [`${kindOf(one)}, to ${one.target ?? '(nothing)'}`],
+    ),
+  );
+}
+
 /** Top-level parts without typed views, compared whole. */
 const OTHER = [
   ['ignition'],
   ['kernelArguments'],
-  ['storage', 'directories'],
-  ['storage', 'links'],
   ['storage', 'disks'],
   ['storage', 'filesystems'],
   ['storage', 'raid'],
@@ -207,6 +244,8 @@ export function diffIgnition(a: Ignition, b: Ignition): IgnitionChange[] {
   return [
     ...otherChanges(a, b),
     ...fileChanges,
+    ...directoryChanges(a, b),
+    ...linkChanges(a, b),
     ...pairs(a.units, b.units, (unit) => unit.name).flatMap(([name, x, y]) => unitChanges(name, x, y)),
     ...pairs(a.users, b.users, (user) => user.name).flatMap(([name, x, y]) =>
       changeOf('user', name, [x, y], compareUsers, userSummary),

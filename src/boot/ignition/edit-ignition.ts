@@ -86,6 +86,22 @@ export function withFileText(ignition: Ignition, path: string, text: string): Ig
   return changed(ignition, replaceValue(ignition.text, source, wanted));
 }
 
+/**
+ * Adds text to the end of a file that the machine has already, such as /etc/hosts, or that the config makes.
+ * Unchanged when the very text is appended already.
+ */
+export function withAppendedText(ignition: Ignition, path: string, text: string): Ignition {
+  const resource = { source: encodeDataUrl(Buffer.from(text, 'utf8')) };
+  const found = ignition.files.find((each) => each.path === path);
+  // Without `overwrite` Ignition keeps what is there and appends (specification 3.0.0 and later).
+  if (found === undefined) return appendTo(ignition, 'storage', 'files', { path, append: [resource] });
+  if (found.append.some(({ source }) => source === resource.source)) return ignition;
+  const array = memberOf(found.node, 'append');
+  if (array?.kind === 'array') return changed(ignition, appendItem(ignition.text, array, resource));
+  if (found.node.kind !== 'object') return ignition;
+  return changed(ignition, setMember(ignition.text, found.node, 'append', [resource]));
+}
+
 /** Puts a unit into the config; of a unit with the same name only what differs is replaced. */
 export function withUnit(ignition: Ignition, unit: NewUnit): Ignition {
   const find = (within: Ignition): IgnitionUnit | undefined =>

@@ -18,6 +18,27 @@ export interface IgnitionFile {
   readonly node: JsonNode;
 }
 
+/** A folder the config makes (`storage.directories`). */
+export interface IgnitionDirectory {
+  readonly path: string;
+  readonly mode?: number;
+  readonly overwrite?: boolean;
+  readonly user?: string | number;
+  readonly group?: string | number;
+  readonly node: JsonNode;
+}
+
+/** A link the config makes (`storage.links`), symbolic unless `hard`. */
+export interface IgnitionLink {
+  readonly path: string;
+  readonly target?: string;
+  readonly hard?: boolean;
+  readonly overwrite?: boolean;
+  readonly user?: string | number;
+  readonly group?: string | number;
+  readonly node: JsonNode;
+}
+
 export interface IgnitionDropin {
   readonly name: string;
   readonly contents?: string;
@@ -51,6 +72,8 @@ export interface Ignition {
   readonly where: string;
   readonly version: string;
   readonly files: readonly IgnitionFile[];
+  readonly directories: readonly IgnitionDirectory[];
+  readonly links: readonly IgnitionLink[];
   readonly units: readonly IgnitionUnit[];
   readonly users: readonly IgnitionUser[];
 }

@@ -1,5 +1,4 @@
-import { EdgefabError } from '../../errors.ts';
-import { decodeDataUrl } from '../../formats/data-url.ts';
+import { encodedParts } from './encoded-parts.ts';
 import { fileBytes } from './file-contents.ts';
 import type { Ignition } from './ignition.ts';
 
@@ -12,21 +11,6 @@ export interface NamedImage {
 // A host has a dot, a port, or is localhost (distribution/reference, splitDockerDomain).
 const PINNED =
   /(?<![A-Za-z0-9._/@:-])((?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+(?::[0-9]+)?|[A-Za-z0-9-]+:[0-9]+|localhost)\/([a-z0-9._/-]+)(?::[A-Za-z0-9._-]+)?@(sha256:[0-9a-f]{64})(?![0-9a-f])/g;
-/** Data URLs inside a text: a MachineConfig manifest holds its files as these. */
-const DATA_URL = /data:[A-Za-z0-9.+/;=,-]*,[A-Za-z0-9+/=%!$&'()*,;:@._~?-]*/g;
-
-function nestedTexts(text: string): string[] {
-  return Array.from(text.matchAll(DATA_URL)).flatMap(([url]) => {
-    try {
-      return [Buffer.from(decodeDataUrl(url).bytes).toString('latin1')];
-    } catch (error) {
-      // What only looks like a data URL names no image.
-      if (error instanceof EdgefabError) return [];
-      throw error;
-    }
-  });
-}
-
 /** Lists every image a config names by digest: in its files, in the files of its MachineConfigs, in its units. */
 export function imageReferences(ignition: Ignition): NamedImage[] {
   const found = new Map<string, Set<string>>();
@@ -38,7 +22,8 @@ export function imageReferences(ignition: Ignition): NamedImage[] {
   };
   for (const file of ignition.files) {
     const text = Buffer.from(fileBytes(ignition, file) ?? []).toString('latin1');
-    for (const each of [text, ...nestedTexts(text)]) look(each, file.path);
+    for (const each of [text, ...encodedParts(text).map((part) => Buffer.from(part).toString('latin1'))])
+      look(each, file.path);
   }
   for (const unit of ignition.units) {
     look(unit.contents ?? '', unit.name);

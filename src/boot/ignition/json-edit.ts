@@ -8,7 +8,7 @@ type JsonArray = Extract<JsonNode, { kind: 'array' }>;
  * changed config looks like the untouched rest. `lead` is the white space the value's own line begins with,
  * with its line break; without one the value is written on one line.
  */
-function renderJson(value: unknown, lead: string): string {
+export function renderJson(value: unknown, lead: string): string {
   const breakAt = lead.lastIndexOf('\n');
   const indent = breakAt < 0 ? undefined : lead.slice(breakAt + 1);
   const text = JSON.stringify(value, null, indent === undefined ? undefined : 2);
@@ -20,7 +20,7 @@ function renderJson(value: unknown, lead: string): string {
 }
 
 /** The white space in front of an offset, back to the comma or bracket. */
-function leadBefore(text: string, offset: number): string {
+export function leadBefore(text: string, offset: number): string {
   return /[ \t\n\r]*$/.exec(text.slice(Math.max(0, offset - 400), offset))?.[0] ?? '';
 }
 

@@ -2,8 +2,10 @@ import { EdgefabError } from '../../errors.ts';
 import { booleanOf, child, type Field, fieldError, integerOf, items, requiredText, textOf } from './field.ts';
 import type {
   Ignition,
+  IgnitionDirectory,
   IgnitionDropin,
   IgnitionFile,
+  IgnitionLink,
   IgnitionResource,
   IgnitionUnit,
   IgnitionUser,
@@ -48,17 +50,25 @@ export function parseIgnitionText(text: string, where: string): Ignition {
   if (!VERSION.test(version)) throw fieldError(versionField, 'a 3.x version', `"${version.slice(0, 20)}"`);
 
   const storage = child(root, 'storage');
-  const files = items(child(storage, 'files')).map(fileOf);
-  const others = ['directories', 'links'].flatMap((key) => items(child(storage, key)));
-  refuseTwins([
-    ...items(child(storage, 'files')).map((field) => child(field, 'path')),
-    ...others.map((field) => child(field, 'path')),
-  ]);
+  const files = items(child(storage, 'files'));
+  const directories = items(child(storage, 'directories'));
+  const links = items(child(storage, 'links'));
+  refuseTwins([...files, ...directories, ...links].map((field) => child(field, 'path')));
   const units = items(child(child(root, 'systemd'), 'units'));
   refuseTwins(units.map((field) => child(field, 'name')));
   const users = items(child(child(root, 'passwd'), 'users'));
   refuseTwins(users.map((field) => child(field, 'name')));
-  return { text, root: root.node, where, version, files, units: units.map(unitOf), users: users.map(userOf) };
+  return {
+    text,
+    root: root.node,
+    where,
+    version,
+    files: files.map(fileOf),
+    directories: directories.map(directoryOf),
+    links: links.map(linkOf),
+    units: units.map(unitOf),
+    users: users.map(userOf),
+  };
 }
 
 /** The exact bytes of a config: those read when nothing was changed. */
@@ -100,23 +110,51 @@ function ownerOf(field: Field): string | number | undefined {
   return textOf(child(field, 'name')) ?? integerOf(child(field, 'id'), 0xffff_ffff);
 }
 
-function fileOf(field: Field): IgnitionFile {
-  const node = nodeOf(field);
+function pathOf(field: Field): string {
   const pathField = child(field, 'path');
   const path = requiredText(pathField);
   if (!path.startsWith('/')) throw fieldError(pathField, 'an absolute path', `"${path.slice(0, 200)}"`);
+  return path;
+}
+
+/** What files, directories and links have in common (Ignition's Node). */
+function nodeFields(field: Field): Pick<IgnitionFile, 'overwrite' | 'user' | 'group'> {
+  return present({
+    overwrite: booleanOf(child(field, 'overwrite')),
+    user: ownerOf(child(field, 'user')),
+    group: ownerOf(child(field, 'group')),
+  });
+}
+
+function fileOf(field: Field): IgnitionFile {
   const contents = child(field, 'contents');
   return {
-    path,
+    node: nodeOf(field),
+    path: pathOf(field),
     append: items(child(field, 'append')).map(resourceOf),
-    node,
+    ...nodeFields(field),
     ...present({
       mode: integerOf(child(field, 'mode'), MAX_MODE),
-      overwrite: booleanOf(child(field, 'overwrite')),
-      user: ownerOf(child(field, 'user')),
-      group: ownerOf(child(field, 'group')),
       contents: contents.node === undefined ? undefined : resourceOf(contents),
     }),
+  };
+}
+
+function directoryOf(field: Field): IgnitionDirectory {
+  return {
+    node: nodeOf(field),
+    path: pathOf(field),
+    ...nodeFields(field),
+    ...present({ mode: integerOf(child(field, 'mode'), MAX_MODE) }),
+  };
+}
+
+function linkOf(field: Field): IgnitionLink {
+  return {
+    node: nodeOf(field),
+    path: pathOf(field),
+    ...nodeFields(field),
+    ...present({ target: textOf(child(field, 'target')), hard: booleanOf(child(field, 'hard')) }),
   };
 }
 

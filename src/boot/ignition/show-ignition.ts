@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { EdgefabError } from '../../errors.ts';
+import { nearMatch } from '../../formats/near-match.ts';
+import { showText } from '../../formats/shown-text.ts';
 import { fileBytes } from './file-contents.ts';
-import type { Ignition, IgnitionFile } from './ignition.ts';
+import type { Ignition, IgnitionDirectory, IgnitionFile } from './ignition.ts';
 import { isSecretFile } from './secret.ts';
 
 /** A file as it may be shown. `mode` is octal (`0644`); `sha256` only where the content is no secret. */
@@ -12,6 +15,19 @@ export interface ShownFile {
   readonly secret: boolean;
   readonly appended: boolean;
   readonly sha256?: string;
+}
+
+export interface ShownDirectory {
+  readonly path: string;
+  readonly mode: string | null;
+  readonly owner: string;
+}
+
+/** A link: `hard` is false for a symbolic one. */
+export interface ShownLink {
+  readonly path: string;
+  readonly target: string | null;
+  readonly hard: boolean;
 }
 
 export interface ShownUnit {
@@ -33,6 +49,8 @@ export interface ShownIgnition {
   readonly version: string;
   readonly sizeBytes: number;
   readonly files: readonly ShownFile[];
+  readonly directories: readonly ShownDirectory[];
+  readonly links: readonly ShownLink[];
   readonly units: readonly ShownUnit[];
   readonly users: readonly ShownUser[];
 }
@@ -42,8 +60,8 @@ export function formatMode(mode: number | undefined): string | null {
   return mode === undefined ? null : mode.toString(8).padStart(4, '0');
 }
 
-/** Names who owns a file: `root` unless the config says otherwise. */
-export function ownerOf(file: IgnitionFile): string {
+/** Names who owns a file or folder: `root` unless the config says otherwise. */
+export function ownerOf(file: Pick<IgnitionDirectory, 'user' | 'group'>): string {
   const user = String(file.user ?? 'root');
   return file.group === undefined ? user : `${user}:${file.group}`;
 }
@@ -74,6 +92,16 @@ export function showIgnition(ignition: Ignition): ShownIgnition {
     version: ignition.version,
     sizeBytes: Buffer.byteLength(ignition.text),
     files: ignition.files.map((file) => shownFile(ignition, file)),
+    directories: ignition.directories.map((directory) => ({
+      path: directory.path,
+      mode: formatMode(directory.mode),
+      owner: ownerOf(directory),
+    })),
+    links: ignition.links.map(({ path, target, hard }) => ({
+      path,
+      target: target ?? null,
+      hard: hard ?? false,
+    })),
     units: ignition.units.map((unit) => ({
       name: unit.name,
       enabled: unit.enabled ?? null,
@@ -86,4 +114,35 @@ export function showIgnition(ignition: Ignition): ShownIgnition {
       hasPassword: user.passwordHash !== undefined,
     })),
   };
+}
+
+/** One file as it may be shown; `text` only where it is text and no secret. */
+export type ShownContent = ShownFile & { readonly text?: string };
+
+/** Shows one file of a config by its path, a secret without its content. Throws USAGE_INVALID for an unknown path. */
+export function showFile(ignition: Ignition, path: string): ShownContent {
+  const file = ignition.files.find((each) => each.path === path);
+  if (file === undefined) {
+    const near = nearMatch(
+      path,
+      ignition.files.map((each) => each.path),
+    );
+    throw new EdgefabError(
+      `${ignition.where} has no file ${showText(path, 200)}: want the path of one of its files`,
+      {
+        code: 'USAGE_INVALID',
+        suggestions: near === undefined ? [] : [`Did you mean ${near}?`],
+        place: { file: ignition.where, field: path },
+      },
+    );
+  }
+  const shown = shownFile(ignition, file);
+  const bytes = fileBytes(ignition, file);
+  if (shown.secret || bytes === undefined) return shown;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return text.includes('\0') ? shown : { ...shown, text };
+  } catch {
+    return shown;
+  }
 }

@@ -2,14 +2,13 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EdgefabError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
+import { checkInstaller, type WantedInstaller } from './check-installer.ts';
 import { MASK, secretsOfInstallConfig } from './mask-install-config.ts';
 
-export interface InstallerRun {
-  /** The openshift-install program. */
-  readonly installer: string;
+export interface InstallerRun extends WantedInstaller {
   readonly installConfigYaml: string;
-  /** The release it must be of; any when left out. */
-  readonly version?: string;
+  /** The release image to install in place of the installer's own, by digest. */
+  readonly releaseImage?: string;
   /** Where the private folder is made, which is gone afterwards. */
   readonly workFolder: string;
 }
@@ -21,6 +20,9 @@ export interface InstallerOutput {
   readonly kubeadminPassword: string;
 }
 
+/** What the installer itself calls the release image it is told to install. */
+const OVERRIDE = 'OPENSHIFT_INSTALL_RELEASE_IMAGE_OVERRIDE';
+
 /** Removes secrets from what the installer printed, and keeps the last lines. */
 function printable(text: string, secrets: readonly string[]): string {
   let out = text;
@@ -28,38 +30,22 @@ function printable(text: string, secrets: readonly string[]): string {
   return out.trim().split('\n').slice(-8).join('\n').slice(-2000);
 }
 
-async function assertVersion(run: InstallerRun, host: Pick<Host, 'run'>): Promise<void> {
-  if (run.version === undefined) return;
-  const { exitCode, stdout } = await host.run(run.installer, ['version']);
-  // First line: "openshift-install 4.18.9"; the program's name may be a path.
-  const got = /^\S+ v?(\S+)/.exec(stdout)?.[1];
-  if (exitCode === 0 && got === run.version) return;
-  throw new EdgefabError(
-    `the installer ${run.installer} is of release ${got?.slice(0, 60) ?? 'unknown'}, want ${run.version}`,
-    {
-      code: 'INSTALLER_VERSION_MISMATCH',
-      suggestions: [`Get openshift-install ${run.version}, or change the release`],
-    },
-  );
-}
-
 /**
  * Runs `openshift-install create single-node-ignition-config` in a private folder that is removed afterwards.
- * Throws TOOL_MISSING, INSTALLER_VERSION_MISMATCH, and TOOL_FAILED with the installer's last lines, masked.
+ * Throws what `checkInstaller` throws, and TOOL_FAILED with the installer's last lines, masked.
  */
 export async function runInstaller(run: InstallerRun, host: Pick<Host, 'run'>): Promise<InstallerOutput> {
   const secrets = secretsOfInstallConfig(run.installConfigYaml);
-  await assertVersion(run, host);
+  await checkInstaller(run, host);
   const folder = await mkdtemp(join(run.workFolder, 'edgefab-install-'));
   try {
     await chmod(folder, 0o700);
     await writeFile(join(folder, 'install-config.yaml'), run.installConfigYaml, { mode: 0o600 });
-    const { exitCode, stdout, stderr } = await host.run(run.installer, [
-      'create',
-      'single-node-ignition-config',
-      '--dir',
-      folder,
-    ]);
+    const { exitCode, stdout, stderr } = await host.run(
+      run.installer,
+      ['create', 'single-node-ignition-config', '--dir', folder],
+      run.releaseImage === undefined ? {} : { env: { [OVERRIDE]: run.releaseImage } },
+    );
     if (exitCode !== 0) {
       throw new EdgefabError(
         `the installer ${run.installer} ended with status ${exitCode ?? 'none (killed)'}:\n${printable(`${stdout}\n${stderr}`, secrets)}`,

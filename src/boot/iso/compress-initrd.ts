@@ -1,6 +1,6 @@
 import { constants, gzipSync } from 'node:zlib';
 import { EdgefabError } from '../../errors.ts';
-import { encodeInitrd, IGNITION_PATH } from './initrd.ts';
+import { encodeInitrd, IGNITION_PATH, NETWORK_FOLDER, type NetworkFile } from './initrd.ts';
 import { loadLiblzma } from './liblzma.ts';
 
 /** The size of the Ignition area in every CoreOS live ISO so far. */
@@ -45,12 +45,16 @@ export async function compressInitrd(archive: Uint8Array, areaBytes: number): Pr
   }
 }
 
-/** Computes what an Ignition config will take up of an embed area, before anything is written. */
+/** Computes what Ignition and network files will take up of an embed area, before anything is written. */
 export async function embedBudget(
   ignition: Uint8Array,
   areaBytes: number = USUAL_AREA_BYTES,
+  networkFiles: readonly NetworkFile[] = [],
 ): Promise<EmbedBudget> {
-  const archive = encodeInitrd([{ path: IGNITION_PATH, bytes: ignition }]);
+  const archive = encodeInitrd([
+    { path: IGNITION_PATH, bytes: ignition },
+    ...networkFiles.map(({ name, bytes }) => ({ path: `${NETWORK_FOLDER}/${name}`, bytes })),
+  ]);
   const { compression, compressedBytes } = await compressInitrd(archive, areaBytes);
   return { compression, compressedBytes };
 }

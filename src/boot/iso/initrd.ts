@@ -11,7 +11,16 @@ export interface InitrdFile {
 
 /** Where the live system looks for its Ignition config. */
 export const IGNITION_PATH = 'config.ign';
-/** Where the live system looks for NetworkManager keyfiles. */
+/** A NetworkManager keyfile for the live system, by plain file name. */
+export interface NetworkFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Where the live system looks for NetworkManager keyfiles. Its initramfs copies them to /run/NetworkManager and, when
+ * it hands over, to /etc/NetworkManager/system-connections of the live system.
+ */
 export const NETWORK_FOLDER = 'etc/coreos-firstboot-network';
 
 const REGULAR_FILE = 0o100_000;

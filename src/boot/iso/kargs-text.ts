@@ -9,9 +9,16 @@ export interface KargsEdit {
   readonly replace?: readonly string[];
 }
 
+/** How much of each area a line of kernel arguments takes up, with its end mark. */
+export interface KargsBudget {
+  readonly usedBytes: number;
+  readonly capacityBytes: number;
+}
+
 const REPLACEMENT = /^([^=]+)=([^=]+)=([^=]+)$/;
 // A line end would start a new boot loader command, a NUL would end the text early.
 const CONTROL = /\p{Cc}/u;
+const FEWER = 'Append fewer arguments, or set them on the installed node with a MachineConfig';
 
 function checkArgument(argument: string): string {
   const text = argument.trim();
@@ -55,6 +62,27 @@ export function editKargs(current: string, edit: KargsEdit): string {
   return text.trim();
 }
 
+/** COMMAND_LINE_SIZE of x86_64, aarch64 and ppc64le, the final zero included; what is beyond is cut off silently. */
+const KERNEL_LINE_BYTES = 2048;
+/** What the boot loader adds: isolinux names kernel and initramfs files, GRUB the kernel. */
+const BOOT_LOADER_BYTES = 128;
+
+/** Makes sure that a kernel reads the whole line. Throws KARGS_AREA_FULL. */
+export function checkKernelLine(kargs: string): void {
+  const most = KERNEL_LINE_BYTES - BOOT_LOADER_BYTES - 1;
+  const bytes = Buffer.byteLength(kargs);
+  if (bytes <= most) return;
+  throw new EdgefabError(
+    `kernel arguments have ${bytes} bytes, want at most ${most}: a kernel reads ${KERNEL_LINE_BYTES}, and the boot loader adds its own`,
+    { code: 'KARGS_AREA_FULL', suggestions: [FEWER] },
+  );
+}
+
+/** Computes what a line takes up of each area. */
+export function kargsBudget(kargs: string, capacityBytes: number): KargsBudget {
+  return { usedBytes: Buffer.byteLength(kargs) + 1, capacityBytes };
+}
+
 function trimEnd(text: string, character: string): string {
   let end = text.length;
   while (end > 0 && text[end - 1] === character) end -= 1;
@@ -83,7 +111,7 @@ export function encodeKargsArea(kargs: string, { pad, end }: KargsArea, capacity
       `kernel arguments have ${line.length} bytes with their end mark, want at most ${capacityBytes}, the size of the area: ${line.length - capacityBytes} too many`,
       {
         code: 'KARGS_AREA_FULL',
-        suggestions: ['Append fewer arguments, or set them on the installed node with a MachineConfig'],
+        suggestions: [FEWER],
       },
     );
   }

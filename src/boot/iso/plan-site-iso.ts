@@ -1,15 +1,28 @@
 import { EdgefabError } from '../../errors.ts';
 import { compressInitrd, type EmbedBudget } from './compress-initrd.ts';
-import { encodeInitrd, IGNITION_PATH, MAX_UNPACKED_BYTES, NETWORK_FOLDER } from './initrd.ts';
+import {
+  encodeInitrd,
+  IGNITION_PATH,
+  MAX_UNPACKED_BYTES,
+  NETWORK_FOLDER,
+  type NetworkFile,
+} from './initrd.ts';
 import type { IsoImage } from './iso-image.ts';
-import { editKargs, encodeKargsArea, type KargsEdit } from './kargs-text.ts';
+import {
+  checkKernelLine,
+  editKargs,
+  encodeKargsArea,
+  type KargsBudget,
+  type KargsEdit,
+  kargsBudget,
+} from './kargs-text.ts';
 import { readIsoInitrd, readIsoKargs } from './read-iso.ts';
 
 /** What goes into a site's ISO. What is absent is left as the source has it. */
 export interface SiteContent {
   readonly ignition?: Uint8Array;
   /** NetworkManager keyfiles for the live system, by plain file name; they replace all that are there. */
-  readonly networkFiles?: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  readonly networkFiles?: readonly NetworkFile[];
   /** Changes to the image's *default* arguments. */
   readonly kargs?: KargsEdit;
   /** Replaces an Ignition config, keyfiles or changed arguments that the source already holds. */
@@ -28,12 +41,9 @@ interface IgnitionPlan extends EmbedBudget {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-export interface KargsPlan {
+export interface KargsPlan extends KargsBudget {
   readonly before: string;
   readonly after: string;
-  /** With the end mark. */
-  readonly usedBytes: number;
-  readonly capacityBytes: number;
 }
 
 /** The regions to write and what must be read back afterwards. */
@@ -148,13 +158,14 @@ async function planKargs(
   }
   const after = editKargs(defaults, edit);
   const { kargs } = iso;
+  checkKernelLine(after);
   const regions = (kargs?.areas ?? []).map((area) => ({
     what: `kernel argument area in /${area.file}`,
     offset: area.offset,
     bytes: encodeKargsArea(after, area, kargs?.capacityBytes ?? 0),
   }));
-  const usedBytes = Buffer.byteLength(after) + 1;
-  return { regions, plan: { before: current, after, usedBytes, capacityBytes: kargs?.capacityBytes ?? 0 } };
+  const budget = kargsBudget(after, kargs?.capacityBytes ?? 0);
+  return { regions, plan: { before: current, after, ...budget } };
 }
 
 /**

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { EdgefabError } from '../../errors.ts';
 import type { NewFile } from '../ignition/edit-ignition.ts';
 import type { Ignition } from '../ignition/ignition.ts';
+import { fileChange } from './changes.ts';
 import { hasCapability } from './cluster-capability.ts';
 import { checkPinnedImage } from './machine-values.ts';
 import { manifestFile } from './manifest-file.ts';
 import { releaseVersionOf } from './release-version-of.ts';
-import { fileChange, type Step } from './step.ts';
+import type { Step } from './step.ts';
 
 /** The catalogs a cluster is to offer. */
 export interface CatalogSourcesSettings {

@@ -1,5 +1,6 @@
 import { EdgefabError } from '../../errors.ts';
-import { type NewFile, withFile } from '../ignition/edit-ignition.ts';
+import type { NewFile } from '../ignition/edit-ignition.ts';
+import { fileChange, manifestChange } from './changes.ts';
 import { machineConfigManifest } from './machine-config.ts';
 import type { Step } from './step.ts';
 
@@ -29,12 +30,6 @@ export function hostnameStep(hostname: string): Step {
   return {
     name: 'hostname',
     why: `the machine is called ${hostname} in the live system and after the install`,
-    changes: [
-      { describe: `file ${file.path}`, apply: (ignition) => withFile(ignition, file) },
-      {
-        describe: `MachineConfig manifest ${manifest.path}`,
-        apply: (ignition) => withFile(ignition, manifest),
-      },
-    ],
+    changes: [fileChange(file), manifestChange(manifest)],
   };
 }

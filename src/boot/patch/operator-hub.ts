@@ -1,10 +1,11 @@
 import { fileText } from '../ignition/file-contents.ts';
 import type { Ignition } from '../ignition/ignition.ts';
+import { fileChange } from './changes.ts';
 import { hasCapability } from './cluster-capability.ts';
 import { withBootstrapOverride } from './cluster-version.ts';
 import { manifestFile } from './manifest-file.ts';
 import { releaseVersionOf } from './release-version-of.ts';
-import { fileChange, type Step } from './step.ts';
+import type { Step } from './step.ts';
 
 const NAME = 'operator-hub';
 const WHY = 'the cluster has no catalogs that want a network';

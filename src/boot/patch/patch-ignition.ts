@@ -2,19 +2,55 @@ import { EdgefabError } from '../../errors.ts';
 import { assertBip } from '../ignition/bip.ts';
 import type { Ignition } from '../ignition/ignition.ts';
 import { releaseImage } from '../ignition/release-image.ts';
+import type { RepositoryMirror } from '../install-config/repository-mirror.ts';
+import type { Keyfile } from '../network/render-keyfiles.ts';
+import { catalogSourcesStep } from './catalog-sources.ts';
 import { hostnameStep } from './hostname.ts';
+import { keepCacheStep } from './keep-cache.ts';
+import { type LocalDnsSettings, localDnsStep } from './local-dns.ts';
+import { networkStep } from './network.ts';
+import { ntpStep } from './ntp.ts';
+import { operatorHubStep } from './operator-hub.ts';
 import { loadOverlays, type Overlays } from './overlay.ts';
 import { preloadInstalled } from './preload-installed.ts';
 import { checkPreloadSettings, type PreloadImage, type PreloadSettings } from './preload-list.ts';
 import { preloadLive } from './preload-live.ts';
+import type { RegistryCertificates } from './registry-certificates.ts';
+import { registryInstalled } from './registry-installed.ts';
+import { registryLive } from './registry-live.ts';
+import { registryMirrorsStep } from './registry-mirrors.ts';
+import type { RegistrySettings } from './registry-settings.ts';
+import { reinstallGuardStep } from './reinstall-guard.ts';
+import { releaseCacheStep } from './release-cache.ts';
+import { releaseVersionOf } from './release-version-of.ts';
 import { savePartlabel } from './save-partlabel.ts';
+import { statusLineStep } from './status-line.ts';
 import { applyStep, type Step, type StepReport } from './step.ts';
+import type { TaggedImage } from './tag-mirrors.ts';
+import { type ManifestFile, manifestsStep } from './user-manifests.ts';
+import { overlaysStep } from './user-overlays.ts';
+
+/** How a registry on the machine serves its cache: what it is told, shows itself with, and stands for. */
+export interface RegistryDelivery {
+  readonly settings: Omit<RegistrySettings, 'releaseImage'>;
+  readonly certificates: RegistryCertificates;
+  readonly repositories: readonly RepositoryMirror[];
+  readonly tagged: readonly TaggedImage[];
+  /** HOST/PATH@sha256:HEX of each catalog in the cache. */
+  readonly catalogs: readonly string[];
+  /** Name of the site, for the console. */
+  readonly site: string;
+}
 
 export interface PatchOptions {
   readonly hostname: string;
   readonly cacheMode: 'preload' | 'registry';
   /** What the machine loads from its cache disk; undefined: nothing is preloaded, and the report says so. */
-  readonly images: readonly PreloadImage[] | undefined;
+  readonly images?: readonly PreloadImage[] | undefined;
+  /** In cache mode `registry`, what serves the cache on the machine. */
+  readonly registry?: RegistryDelivery;
+  /** The release, such as 4.18.9: what is written differs by it in registry mode and with overlays. */
+  readonly version?: string;
   /** Partition label of the cache disk; `edgefab` unless given. */
   readonly cacheLabel?: string;
   /** The id in the cache's `edgefab-cache.json`; without it any edgefab cache is taken. */
@@ -23,8 +59,19 @@ export interface PatchOptions {
   readonly keepPartition?: boolean;
   /** Partition label the install keeps; `edgefab-node` unless given. */
   readonly savePartlabel?: string;
+  /** NetworkManager keyfiles of the installed node; without any it asks DHCP. */
+  readonly network?: readonly Keyfile[];
+  /** The names of the cluster, answered on the node itself; undefined: the site's DNS server knows them. */
+  readonly localDns?: LocalDnsSettings;
+  readonly ntpServers?: readonly string[];
+  /** The user's own manifests. */
+  readonly manifests?: readonly ManifestFile[];
+  /** Paths of the user's own Butane files. */
+  readonly userOverlays?: readonly string[];
   /** Another folder with the files of `overlays/`. */
   readonly overlays?: string;
+  /** Has the report tell each step at length, with what differs by each change. */
+  readonly explain?: boolean;
 }
 
 export interface PatchResult {
@@ -32,13 +79,13 @@ export interface PatchResult {
   readonly report: readonly StepReport[];
 }
 
-type StepMaker = (ignition: Ignition, options: PatchOptions, overlays: Overlays) => Step;
+type StepMaker = (ignition: Ignition, options: PatchOptions, overlays: Overlays) => Step | Promise<Step>;
 
 function skipped(name: string, why: string, reason: string): Step {
   return { name, why, changes: [], skipped: reason };
 }
 
-function settingsOf(ignition: Ignition, options: PatchOptions): PreloadSettings | undefined {
+function preloadSettings(ignition: Ignition, options: PatchOptions): PreloadSettings | undefined {
   if (options.images === undefined) return undefined;
   const settings: PreloadSettings = {
     images: options.images,
@@ -52,45 +99,107 @@ function settingsOf(ignition: Ignition, options: PatchOptions): PreloadSettings 
 
 const NO_LIST = 'no image list was given: this machine pulls its images from the network';
 
-const STEPS: readonly StepMaker[] = [
+const PRELOAD_STEPS: readonly StepMaker[] = [
   (ignition, options, overlays) => {
-    const settings = settingsOf(ignition, options);
+    const settings = preloadSettings(ignition, options);
     if (settings !== undefined) return preloadLive(ignition, settings, overlays);
     return skipped('preload-live', 'the bootstrap finds its images in the store', NO_LIST);
   },
   (ignition, options, overlays) => {
-    const settings = settingsOf(ignition, options);
+    const settings = preloadSettings(ignition, options);
     if (settings !== undefined) return preloadInstalled(settings, overlays);
     return skipped('preload-installed', 'the installed node finds its images in the store', NO_LIST);
   },
-  (_ignition, options) => hostnameStep(options.hostname),
-  (ignition, options) => {
-    const label = options.savePartlabel ?? 'edgefab-node';
-    if (options.keepPartition !== false) return savePartlabel(ignition, label);
-    return skipped('save-partlabel', 'the install keeps a cache partition', 'no partition is to be kept');
-  },
 ];
+
+function registrySteps(
+  { settings, certificates, repositories, tagged, catalogs, site }: RegistryDelivery,
+  version: string,
+): readonly StepMaker[] {
+  const { port } = settings;
+  const { caPem } = certificates;
+  const whole = (ignition: Ignition): RegistrySettings => ({
+    ...settings,
+    releaseImage: releaseImage(ignition),
+  });
+  return [
+    (ignition) => registryMirrorsStep(ignition, { port, repositories, tagged, caPem, version }),
+    (ignition, _options, overlays) => registryLive(ignition, whole(ignition), certificates, overlays),
+    (ignition, _options, overlays) => registryInstalled(whole(ignition), certificates, overlays),
+    (_ignition, _options, overlays) => releaseCacheStep(settings, overlays),
+    (_ignition, _options, overlays) => keepCacheStep(settings, overlays),
+    (ignition, _options, overlays) => reinstallGuardStep(ignition, overlays),
+    (ignition) => operatorHubStep(ignition, { version }),
+    (ignition) => catalogSourcesStep(ignition, { catalogs, version }),
+    (_ignition, _options, overlays) => statusLineStep({ site, buildId: settings.buildId }, overlays),
+  ];
+}
+
+const COMMON_STEPS: readonly StepMaker[] = [
+  (_ignition, { hostname }) => hostnameStep(hostname),
+  (_ignition, { network = [] }) => networkStep(network),
+  (_ignition, { localDns }, overlays) =>
+    localDns === undefined
+      ? skipped('local-dns', 'api, api-int and *.apps are found', 'the site has a DNS server that knows them')
+      : localDnsStep(localDns, overlays),
+  (_ignition, { ntpServers = [] }) =>
+    ntpServers.length === 0
+      ? skipped('ntp', 'the machine knows the time', 'no time server was given')
+      : ntpStep(ntpServers),
+  (ignition, { keepPartition, savePartlabel: label = 'edgefab-node' }) =>
+    keepPartition === false
+      ? skipped('save-partlabel', 'the install keeps a cache partition', 'no partition is to be kept')
+      : savePartlabel(ignition, label),
+  (ignition, { manifests = [] }) =>
+    manifests.length === 0
+      ? skipped('manifests', "the user's own manifests reach the cluster", 'none were given')
+      : manifestsStep(ignition, manifests),
+  // Last, as an overlay may change what the steps before it wrote.
+  async (ignition, { userOverlays = [], version }) =>
+    userOverlays.length === 0
+      ? skipped('overlays', "the user's own Butane files are merged", 'none were given')
+      : await overlaysStep(ignition, userOverlays, { version: knownVersion(version) }),
+];
+
+function knownVersion(version: string | undefined): string {
+  if (version !== undefined) return releaseVersionOf(version).text;
+  throw new EdgefabError(
+    'which release this config installs is not known, and what is written depends on it',
+    {
+      code: 'RELEASE_UNKNOWN',
+      suggestions: ['Say it with --release, for example --release 4.18.9; in a factory with release.version'],
+    },
+  );
+}
+
+function stepsFor({ cacheMode, registry, version }: PatchOptions): readonly StepMaker[] {
+  if (cacheMode === 'preload') return [...PRELOAD_STEPS, ...COMMON_STEPS];
+  if (registry === undefined) {
+    throw new EdgefabError(
+      'cache mode registry needs a cache: nothing is known of what the machine is to serve',
+      {
+        code: 'USAGE_INVALID',
+        suggestions: ['Name the cache with --cache DIR, or use --cache-mode preload'],
+      },
+    );
+  }
+  return [...registrySteps(registry, knownVersion(version)), ...COMMON_STEPS];
+}
 
 /**
  * Patches a bootstrap-in-place config by small named steps, each of which says what it changed and why.
  * Patching what is patched already with the same options gives the same bytes. Throws IGNITION_NOT_BIP,
- * MODE_UNSUPPORTED, USAGE_INVALID, and INSTALLER_TEXT_UNKNOWN when a step does not know the text it builds on.
+ * USAGE_INVALID, RELEASE_UNKNOWN, what the steps throw, and INSTALLER_TEXT_UNKNOWN when a step does not know the
+ * text it builds on.
  */
 export async function patchIgnition(ignition: Ignition, options: PatchOptions): Promise<PatchResult> {
-  if (options.cacheMode !== 'preload') {
-    throw new EdgefabError(`cache mode ${options.cacheMode} is not there yet; preload is what exists today`, {
-      code: 'MODE_UNSUPPORTED',
-      suggestions: [
-        'Use --cache-mode preload (in factory.yaml: cache.mode: preload); the site then still needs its network for what is not in the store',
-      ],
-    });
-  }
   assertBip(ignition);
+  const steps = stepsFor(options);
   const overlays = await loadOverlays(options.overlays);
   const report: StepReport[] = [];
   let current = ignition;
-  for (const makeStep of STEPS) {
-    const applied = applyStep(current, makeStep(current, options, overlays));
+  for (const makeStep of steps) {
+    const applied = applyStep(current, await makeStep(current, options, overlays), options);
     current = applied.ignition;
     report.push(applied.report);
   }

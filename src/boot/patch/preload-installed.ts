@@ -1,4 +1,4 @@
-import { withFile } from '../ignition/edit-ignition.ts';
+import { manifestChange } from './changes.ts';
 import { machineConfigManifest } from './machine-config.ts';
 import type { Overlays } from './overlay.ts';
 import type { PreloadSettings } from './preload-list.ts';
@@ -24,11 +24,6 @@ export function preloadInstalled(settings: PreloadSettings, overlays: Overlays):
   return {
     name: 'preload-installed',
     why: 'the installed node finds its images in the store after the reboot, and again after a power cut',
-    changes: [
-      {
-        describe: `MachineConfig manifest ${manifest.path}`,
-        apply: (ignition) => withFile(ignition, manifest),
-      },
-    ],
+    changes: [manifestChange(manifest)],
   };
 }

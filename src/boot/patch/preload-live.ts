@@ -1,9 +1,10 @@
-import { type NewDropin, type NewFile, withDropin, withUnit } from '../ignition/edit-ignition.ts';
+import type { NewFile } from '../ignition/edit-ignition.ts';
 import { fileText } from '../ignition/file-contents.ts';
 import type { Ignition } from '../ignition/ignition.ts';
+import { dropinChange, fileChange, unitChange } from './changes.ts';
 import type { Overlays } from './overlay.ts';
 import { type PreloadSettings, renderPreloadEnvironment, renderPreloadList } from './preload-list.ts';
-import { type Change, fileChange, type Step, textUnknown } from './step.ts';
+import { type Change, type Step, textUnknown } from './step.ts';
 
 const NAME = 'preload-live';
 const DOWNLOAD_SCRIPT = '/usr/local/bin/release-image-download.sh';
@@ -18,15 +19,9 @@ export function preloadFiles(
   return [
     { path: '/etc/edgefab/preload.env', mode: 0o644, text: renderPreloadEnvironment(settings) },
     { path: '/etc/edgefab/images.list', mode: 0o644, text: renderPreloadList(settings.images, phase) },
+    { path: '/usr/local/bin/edgefab-disk.sh', mode: 0o644, text: overlays['scripts/edgefab-disk.sh'] },
     { path: '/usr/local/bin/edgefab-preload.sh', mode: 0o755, text: overlays['scripts/edgefab-preload.sh'] },
   ];
-}
-
-function dropinChange(unit: string, dropin: NewDropin): Change {
-  return {
-    describe: `drop-in ${unit}.d/${dropin.name}`,
-    apply: (ignition) => withDropin(ignition, unit, dropin),
-  };
 }
 
 /** Tells whether the stock script looks into the image store before it pulls (from 4.14 on it does). */
@@ -67,15 +62,11 @@ export function preloadLive(ignition: Ignition, settings: PreloadSettings, overl
   assertReleaseImageUnit(ignition);
   const changes: Change[] = [
     ...preloadFiles(settings, 'live', overlays).map(fileChange),
-    {
-      describe: 'unit edgefab-preload.service',
-      apply: (current) =>
-        withUnit(current, {
-          name: 'edgefab-preload.service',
-          enabled: true,
-          contents: overlays['live/edgefab-preload.service'],
-        }),
-    },
+    unitChange({
+      name: 'edgefab-preload.service',
+      enabled: true,
+      contents: overlays['live/edgefab-preload.service'],
+    }),
     dropinChange('release-image.service', {
       name: '10-edgefab-order.conf',
       contents: overlays['live/release-image-order.conf'],

@@ -2,13 +2,14 @@ import { EdgefabError } from '../../errors.ts';
 import type { Ignition } from '../ignition/ignition.ts';
 import { releaseImage } from '../ignition/release-image.ts';
 import { isRepository, type RepositoryMirror } from '../install-config/repository-mirror.ts';
+import { fileChange } from './changes.ts';
 import { digestMirrors } from './digest-mirrors.ts';
 import { liveRegistriesConf } from './live-registries-conf.ts';
 import { unfitValue } from './machine-values.ts';
 import { checkRegistryPort } from './registry-settings.ts';
 import { registryTrust } from './registry-trust.ts';
 import { releaseVersionOf } from './release-version-of.ts';
-import { fileChange, type Step } from './step.ts';
+import type { Step } from './step.ts';
 import { type TaggedImage, tagMirrors } from './tag-mirrors.ts';
 
 /** What a config must say so that every image is pulled from the registry on the machine. */

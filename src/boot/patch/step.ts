@@ -1,7 +1,8 @@
 import { EdgefabError } from '../../errors.ts';
-import { type NewFile, withFile } from '../ignition/edit-ignition.ts';
+import { diffIgnition, type IgnitionChange } from '../ignition/diff-ignition.ts';
 import type { Ignition } from '../ignition/ignition.ts';
 import { diffLines } from '../ignition/line-diff.ts';
+import { type StepFacts, stepFacts } from './step-facts.ts';
 
 /** What one step did. `changes` is empty when all was in place already; `skipped` says why nothing was done. */
 export interface StepReport {
@@ -9,6 +10,15 @@ export interface StepReport {
   readonly why: string;
   readonly changes: readonly string[];
   readonly skipped?: string;
+  /** What was done as asked, and may not be what was meant. */
+  readonly warnings?: readonly string[];
+  /** Only where it was asked for. */
+  readonly explained?: StepExplained;
+}
+
+/** A step told at length: of each of its `changes`, in the same order, what differs; secrets are masked. */
+export interface StepExplained extends StepFacts {
+  readonly differences: readonly (readonly IgnitionChange[])[];
 }
 
 /** One change by its words: `describe` is reported only where `apply` really changed something. */
@@ -23,25 +33,37 @@ export interface Step {
   readonly why: string;
   readonly changes: readonly Change[];
   readonly skipped?: string;
+  /** What the step does as asked, and what may not be what was meant. */
+  readonly warnings?: readonly string[];
 }
 
-/** The change that puts a file into a config; one that bootkube copies is called a manifest. */
-export function fileChange(file: NewFile): Change {
-  const what = /^\/opt\/openshift\/(?:manifests|openshift)\//.test(file.path) ? 'manifest' : 'file';
-  return { describe: `${what} ${file.path}`, apply: (ignition) => withFile(ignition, file) };
-}
-
-/** Applies a step's changes in order and reports those that changed something. */
-export function applyStep(ignition: Ignition, step: Step): { ignition: Ignition; report: StepReport } {
+/** Applies a step's changes in order and reports those that changed something; on request with what differs. */
+export function applyStep(
+  ignition: Ignition,
+  step: Step,
+  { explain = false }: { readonly explain?: boolean } = {},
+): { ignition: Ignition; report: StepReport } {
   const changes: string[] = [];
+  const differences: IgnitionChange[][] = [];
   let current = ignition;
   for (const change of step.changes) {
     const next = change.apply(current);
-    if (next !== current) changes.push(change.describe);
+    if (next !== current) {
+      changes.push(change.describe);
+      if (explain) differences.push(diffIgnition(current, next));
+    }
     current = next;
   }
-  const { name, why, skipped } = step;
-  return { ignition: current, report: { name, why, changes, ...(skipped === undefined ? {} : { skipped }) } };
+  const { name, why, skipped, warnings = [] } = step;
+  const report: StepReport = {
+    name,
+    why,
+    changes,
+    ...(skipped === undefined ? {} : { skipped }),
+    ...(warnings.length === 0 ? {} : { warnings }),
+    ...(explain ? { explained: { ...stepFacts(name), differences } } : {}),
+  };
+  return { ignition: current, report };
 }
 
 /** What a step looked for and what it found, in one place of the installer's text. */

@@ -2,10 +2,15 @@ import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Args, Flags } from '@oclif/core';
 import { EdgefabError } from '../../errors.ts';
+import type { CoverageReport } from '../../factory/coverage.ts';
+import { proveSite } from '../../factory/prove-site.ts';
 import { repairCache } from '../../factory/repair-cache.ts';
+import { describeGaps } from '../../factory/site-coverage.ts';
 import { realHost } from '../../host/real-host.ts';
+import type { ImageRole } from '../../mirror/resolve/lock.ts';
 import { verifyDelta } from '../../mirror/store/delta/read-delta.ts';
 import { type CacheFault, type CacheReport, verifyCache } from '../../mirror/store/verify-cache.ts';
+import { allowMissingFlag } from '../terminal/allow-missing-flag.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
 import { formatBytes } from '../terminal/format-amount.ts';
 import { openRegistry, type RegistryFlagValues, registryFlags } from '../terminal/registry-flags.ts';
@@ -21,6 +26,7 @@ export default class CacheVerify extends EdgefabCommand {
   static override examples = [
     '<%= config.bin %> cache verify /run/media/edgefab',
     '<%= config.bin %> cache verify /run/media/edgefab --repair --authfile pull-secret.json',
+    '<%= config.bin %> cache verify /run/media/edgefab --for bip',
     '<%= config.bin %> cache verify delta-1of3.tar',
   ];
   static override args = {
@@ -31,6 +37,13 @@ export default class CacheVerify extends EdgefabCommand {
   };
   static override flags = {
     ...registryFlags,
+    for: Flags.string({
+      description: 'prove too that the cache covers the install of this site of the factory',
+      helpValue: 'SITE',
+      exclusive: ['repair'],
+    }),
+    factory: Flags.string({ description: 'the factory file, with --for', default: 'factory.yaml' }),
+    'allow-missing': allowMissingFlag,
     repair: Flags.boolean({ description: 'fetch again what is missing or wrong, and only that' }),
   };
 
@@ -52,7 +65,29 @@ export default class CacheVerify extends EdgefabCommand {
     const repaired = report.faults.length === 0 ? undefined : await this.#repair(folder, report, flags);
     const cache = repaired?.cache ?? report.cache;
     this.print(`cache ${cache.cacheId}, lock ${cache.lock}`);
-    return { kind: 'CacheReport', folder, ...report, ...repaired };
+    const coverage = flags.for === undefined ? undefined : await this.#cover(folder, flags.for, flags);
+    return {
+      kind: 'CacheReport',
+      folder,
+      ...report,
+      ...repaired,
+      ...(coverage === undefined ? {} : { coverage }),
+    };
+  }
+
+  /** Proves that the cache covers a site's install; what it has to be patched for is made as `iso` makes it. */
+  async #cover(
+    folder: string,
+    name: string,
+    flags: { readonly factory: string; readonly 'allow-missing': readonly ImageRole[] },
+  ): Promise<CoverageReport> {
+    const report = await proveSite(flags.factory, name, folder, flags['allow-missing'], realHost);
+    for (const line of describeGaps(report.allowed))
+      this.say('warn', `allowed to be missing: ${line.trim()}`);
+    this.print(
+      `site ${name}: all ${report.images} images that its install asks for are there${report.version === undefined ? '' : ` (release ${report.version})`}`,
+    );
+    return report;
   }
 
   async #verify(folder: string): Promise<CacheReport> {

@@ -52,7 +52,11 @@ export default class IsoEmbed extends EdgefabCommand {
       const { compressedBytes, areaBytes, compression } = receipt.ignition;
       this.print(`embed area    ${compressedBytes} of ${areaBytes} bytes (${compression})`);
     }
-    if (receipt.kargs !== undefined) this.print(`kernel args   ${receipt.kargs.after}`);
+    if (receipt.kargs !== undefined) {
+      const { after, usedBytes, capacityBytes } = receipt.kargs;
+      this.print(`kernel args   ${after}`);
+      this.print(`args area     ${usedBytes} of ${capacityBytes} bytes`);
+    }
     return { kind: 'IsoReceipt', ...receipt };
   }
 }

@@ -8,14 +8,15 @@ import { missingFiles } from '../../factory/missing-files.ts';
 import { isFresh, loadLock } from '../../factory/resolve-lock.ts';
 import { selectSites } from '../../factory/select-sites.ts';
 import { realHost } from '../../host/real-host.ts';
+import { allowMissingFlag } from '../terminal/allow-missing-flag.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
-import { filterRequest, resolveFlags } from '../terminal/resolve-flags.ts';
+import { requestOptions, resolveFlags } from '../terminal/resolve-flags.ts';
 
 export default class Iso extends EdgefabCommand {
   static override summary = 'Build the boot stick image of each site';
   static override description =
-    'Patches the bootstrap-in-place Ignition of each site and embeds it, with the kernel arguments of its network, into ' +
-    'a copy of the live ISO: out/SITE/SITE.iso with receipt.json beside it. Treat both as secrets: the ISO holds the ' +
+    'Patches the bootstrap-in-place Ignition of each site and embeds it, with its network (NetworkManager keyfiles, or kernel ' +
+    'arguments where the image reads no keyfiles), into a copy of the live ISO: out/SITE/SITE.iso with receipt.json beside it. Treat both as secrets: the ISO holds the ' +
     'keys of the cluster. Refuses a cache that is not complete.';
   static override examples = ['<%= config.bin %> iso', '<%= config.bin %> iso bip --factory factory.yaml'];
   static override strict = false;
@@ -26,6 +27,10 @@ export default class Iso extends EdgefabCommand {
     factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
     filter: resolveFlags.filter,
     'force-filter': resolveFlags['force-filter'],
+    'allow-missing': allowMissingFlag,
+    renew: Flags.boolean({
+      description: 'have openshift-install make new Ignitions, with new keys, in place of those kept in out/',
+    }),
   };
 
   async run(): Promise<unknown> {
@@ -47,7 +52,7 @@ export default class Iso extends EdgefabCommand {
         },
       );
     }
-    const request = await factoryRequest(factory, filterRequest(flags));
+    const request = await factoryRequest(factory, requestOptions(flags));
     const lock = await loadLock(factory.paths.lock);
     if (lock === undefined || !isFresh(lock, request)) {
       throw new EdgefabError(
@@ -68,11 +73,21 @@ export default class Iso extends EdgefabCommand {
     const receipts: SiteReceipt[] = [];
     for (const site of sites) {
       this.signal.throwIfAborted();
-      const receipt = await buildSite(factory, site, lock, realHost);
+      const receipt = await buildSite(
+        factory,
+        site,
+        { lock, allowMissing: flags['allow-missing'], renew: flags.renew },
+        realHost,
+      );
       const file = join(factory.paths.out, site.name, receipt.iso.file);
       this.print(`${site.name}: ${file}`);
       this.print(`  build id      ${receipt.buildId}`);
+      this.print(`  network       ${[receipt.network.way, ...receipt.network.files].join(', ')}`);
       this.print(`  kernel args   ${receipt.iso.kargs}`);
+      if (receipt.iso.kargsBudget !== null) {
+        const { usedBytes, capacityBytes } = receipt.iso.kargsBudget;
+        this.print(`  args area     ${usedBytes} of ${capacityBytes} bytes`);
+      }
       if (receipt.iso.ignition !== undefined) {
         const { compressedBytes, areaBytes, compression } = receipt.iso.ignition;
         this.print(

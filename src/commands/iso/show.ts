@@ -1,4 +1,5 @@
 import { Args } from '@oclif/core';
+import { NETWORK_FOLDER } from '../../boot/iso/initrd.ts';
 import { inspectIso } from '../../boot/iso/inspect-iso.ts';
 import { readIsoInitrd, readIsoKargs } from '../../boot/iso/read-iso.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
@@ -25,7 +26,10 @@ export default class IsoShow extends EdgefabCommand {
       `embed area    ${iso.ignition.sizeBytes} bytes at ${iso.ignition.offset} (${iso.ignition.file})`,
     );
     if (embedded.length === 0) this.print('embedded      nothing');
-    for (const { path, sizeBytes } of embedded) this.print(`embedded      ${path}, ${sizeBytes} bytes`);
+    for (const { path, sizeBytes } of embedded) {
+      const what = path.startsWith(`${NETWORK_FOLDER}/`) ? 'network ' : 'embedded';
+      this.print(`${what}      ${path}, ${sizeBytes} bytes`);
+    }
     if (kargs === undefined) {
       this.print('kernel args   this image has no area for them');
     } else {

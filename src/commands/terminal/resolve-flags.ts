@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { graphSource } from '../../factory/graph-source.ts';
-import type { FilterRequest } from '../../factory/mirror-request.ts';
+import type { RequestOptions } from '../../factory/mirror-request.ts';
+import { REGISTRY_IMAGE } from '../../factory/registry-image.ts';
 import { releaseTrust } from '../../factory/release-trust.ts';
 import type { LockOptions } from '../../factory/resolve-lock.ts';
 import { realHost } from '../../host/real-host.ts';
@@ -29,6 +30,10 @@ export const resolveFlags = {
     description: 'leave them out even when the install needs them',
     helpGroup: 'RESOLVE',
   }),
+  'registry-image': Flags.string({
+    description: `with IMAGESET: the registry that is to serve the cache on the machine, for example ${REGISTRY_IMAGE}`,
+    helpGroup: 'RESOLVE',
+  }),
   'release-keyring': Flags.string({
     description: 'public keys that vouch for release images',
     helpGroup: 'RESOLVE',
@@ -47,13 +52,15 @@ export const resolveFlags = {
 };
 
 /** What to leave out, as the flags say. */
-export function filterRequest(flags: {
+export function requestOptions(flags: {
   readonly filter: string | undefined;
   readonly 'force-filter': boolean;
-}): FilterRequest {
+  readonly 'registry-image'?: string | undefined;
+}): RequestOptions {
   return {
     ...(flags.filter === undefined ? {} : { filter: flags.filter }),
     forceFilter: flags['force-filter'],
+    ...(flags['registry-image'] === undefined ? {} : { registryImage: flags['registry-image'] }),
   };
 }
 

@@ -40,11 +40,7 @@ export interface DemoOptions {
  * bootstrap-in-place Ignition, each named as made up. No account, no network, no root. Throws TARGET_EXISTS when
  * the folder is not empty.
  */
-export async function runDemo(
-  target: string,
-  options: DemoOptions,
-  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes' | 'sleep' | 'homeDir'>,
-): Promise<DemoOutcome> {
+export async function runDemo(target: string, options: DemoOptions, host: Host): Promise<DemoOutcome> {
   const folder = resolve(target);
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).length > 0) {
@@ -57,7 +53,7 @@ export async function runDemo(
   const { onStage, signal } = options;
   const made = await mkdtemp(join(folder, '.made-up-'));
   onStage('registry: a made-up release on loopback');
-  const { server, releaseImage, toolsImage } = await startDemoRegistry(made);
+  const { server, releaseImage, toolsImage, registryImage } = await startDemoRegistry(made);
   const client = createRegistryClient({ credentials: { find: async () => undefined }, insecure: true }, host);
   try {
     onStage('init: factory.yaml, image set, live ISO, Ignition');
@@ -68,6 +64,7 @@ export async function runDemo(
       liveIso: 'media/made-up-live.iso',
       ignition: 'media/made-up-bip.ign',
       additionalImages: [toolsImage],
+      registryImage,
     });
     await mkdir(join(folder, 'media'));
     await makeCoreosIso(join(folder, 'media', 'made-up-live.iso'));
@@ -104,7 +101,7 @@ export async function runDemo(
     onStage('iso: patch the Ignition and embed it');
     const [site] = factory.sites;
     if (site === undefined) throw new RangeError('the demo factory has no site');
-    const receipt = await buildSite(factory, site, lock, host);
+    const receipt = await buildSite(factory, site, { lock }, host);
 
     onStage('verify: hash every byte of the cache again');
     const report = await verifyCache(request.folder, { parallel: 2, signal });

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { hasCode } from '../../errors.ts';
 import { type Digest, digestHex } from '../../oci/digest.ts';
@@ -50,6 +50,7 @@ export async function writeDirView(root: string, view: DirView): Promise<string>
   const name = dirViewName(view.repository, view.digest);
   const target = join(root, name);
   const building = join(storePaths.temporary(root), `view-${digestHex(view.digest)}-${process.pid}`);
+  if (await isThere(target)) return name;
   try {
     await mkdir(dirname(target), { recursive: true });
     await rm(building, { recursive: true, force: true });
@@ -63,4 +64,8 @@ export async function writeDirView(root: string, view: DirView): Promise<string>
     throw asDiskFull(error, target);
   }
   return name;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }

@@ -20,6 +20,14 @@ describe('an untouched config is the bytes that were read', () => {
     ['Go escapes', `{${V},"x":"a\\u003cb\\u0026\\u2028"}`],
     ['unknown fields and odd order', `{"zz":[1,2.50,1e3,null,true],${V},"a":{"b":{}}}`],
     ['indentation and a last line break', `{\n\t"ignition" : { "version": "3.4.0" }\n}\n`],
+    [
+      'what edgefab has no view of',
+      `{${V},"storage":{"luks":[{"name":"a","clevis":{"tang":[{"url":"https://t"}]}}],"disks":[{"device":"/dev/sda"}],"raid":[],"filesystems":null},"kernelArguments":{"shouldExist":["a"]}}`,
+    ],
+    [
+      'directories, links and drop-ins',
+      `{${V},"storage":{"directories":[{"path":"/d","mode":1777}],"links":[{"path":"/l","target":"d","hard":null}]},"systemd":{"units":[{"name":"a.service","dropins":[{"name":"x.conf","contents":"\\u0026"}]}]}}`,
+    ],
     ['a lone surrogate escape', `{${V},"x":"\\ud800"}`],
   ])('%s', (_name, text) => {
     expect(Buffer.from(serializeIgnition(parse(text))).toString()).toBe(text);
@@ -79,6 +87,16 @@ describe('parseIgnition refuses, naming the field', () => {
       'an enabled that is text',
       `{${V},"systemd":{"units":[{"name":"a.service","enabled":"yes"}]}}`,
       /units\[0\]\.enabled: .*true or false/,
+    ],
+    [
+      'a directory with a relative path',
+      `{${V},"storage":{"directories":[{"path":"d"}]}}`,
+      /storage\.directories\[0\]\.path: got "d", want an absolute path/,
+    ],
+    [
+      'a link target that is a number',
+      `{${V},"storage":{"links":[{"path":"/l","target":1}]}}`,
+      /storage\.links\[0\]\.target: got a JSON number/,
     ],
     ['a depth meant to hurt', `{${V},"x":${'['.repeat(5000)}`, /nested deeper/],
   ])('%s', (_name, text, message) => {

@@ -37,6 +37,18 @@ describe('showIgnition', () => {
       users: [{ name: 'core', sshKeys: ['ssh-ed25519 core@bip'], hasPassword: true }],
     });
   });
+  test('tells directories and links', () => {
+    const ignition = parse(
+      `{${V},"storage":{"directories":[{"path":"/d","mode":448,"user":{"name":"core"}}],"links":[{"path":"/l","target":"/x"},{"path":"/h","target":"/y","hard":true}]}}`,
+    );
+    expect(showIgnition(ignition)).toMatchObject({
+      directories: [{ path: '/d', mode: '0700', owner: 'core' }],
+      links: [
+        { path: '/l', target: '/x', hard: false },
+        { path: '/h', target: '/y', hard: true },
+      ],
+    });
+  });
   test('keeps secrets to itself', () => {
     expect(JSON.stringify(showIgnition(CONFIG))).not.toContain('HUSH');
   });
@@ -115,6 +127,45 @@ describe('diffIgnition', () => {
     );
     expect(lines).toEqual(want);
     expect(JSON.stringify(lines)).not.toContain('HUSH');
+  });
+  test.each<[string, string, string, string[]]>([
+    [
+      'a directory added',
+      '',
+      '"directories":[{"path":"/d","mode":493}]',
+      ['added directory /d |mode 0755, owner root'],
+    ],
+    [
+      'a directory changed',
+      '"directories":[{"path":"/d","mode":493}]',
+      '"directories":[{"path":"/d","mode":448,"user":{"id":7}}]',
+      ['changed directory /d |mode 0755 → 0700|owner root → 7'],
+    ],
+    [
+      'a directory removed',
+      '"directories":[{"path":"/d"}]',
+      '',
+      ['removed directory /d |mode (default), owner root'],
+    ],
+    [
+      'a link elsewhere',
+      '"links":[{"path":"/l","target":"/a"}]',
+      '"links":[{"path":"/l","target":"/b","hard":true}]',
+      ['changed link /l |kind symbolic → hard|target /a → /b'],
+    ],
+    [
+      'a hidden field of a link',
+      '"links":[{"path":"/l","target":"/a"}]',
+      '"links":[{"path":"/l","target":"/a","overwrite":true}]',
+      ['changed link /l |other fields changed'],
+    ],
+    ['disks', '', '"luks":[{"name":"HUSH"}]', ['added other storage.luks |']],
+  ])('%s', (_name, before, after, want) => {
+    const [a, b] = [before, after].map((storage) => parse(`{${V},"storage":{${storage}}}`));
+    const changes = a === undefined || b === undefined ? [] : diffIgnition(a, b);
+    expect(
+      changes.map(({ kind, what, path, detail }) => `${kind} ${what} ${path} |${detail.join('|')}`),
+    ).toEqual(want);
   });
   test('a removal is the other way round', () => {
     const bigger = withFile(CONFIG, { path: '/n', mode: 0o600, text: 'hi' });

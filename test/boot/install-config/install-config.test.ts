@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { checkInstaller } from '../../../src/boot/install-config/check-installer.ts';
+import { parseCoreosStream } from '../../../src/boot/install-config/coreos-stream.ts';
 import { maskInstallConfig } from '../../../src/boot/install-config/mask-install-config.ts';
 import {
   type InstallConfigSite,
@@ -143,8 +145,24 @@ describe("runInstaller, with a stand-in that speaks the installer's command line
       'version',
       '',
       'create single-node-ignition-config --dir',
-      'folder 700\nconfig 600',
+      'folder 700\nconfig 600\noverride none',
     ]);
+  });
+
+  test('tells the installer which release image to install, when one is named by digest', async () => {
+    const said: string[] = [];
+    const host: Pick<Host, 'run'> = {
+      run: async (program, args, options) => {
+        const result = await realHost.run(program, args, options);
+        said.push(result.stderr);
+        // Nothing secret among what a process list shows.
+        expect([program, ...args].join(' ')).not.toContain(TOKEN);
+        return result;
+      },
+    };
+    const releaseImage = `mirror.example.com/release@sha256:${'1'.repeat(64)}`;
+    await runInstaller({ installer, installConfigYaml: config(), workFolder, releaseImage }, host);
+    expect(said.at(-1)).toContain(`override ${releaseImage}`);
   });
 
   test.each([
@@ -154,7 +172,26 @@ describe("runInstaller, with a stand-in that speaks the installer's command line
       'INSTALLER_VERSION_MISMATCH',
       /is of release 4\.18\.9, want 4\.18\.10/,
     ],
-    ['no installer', { installer: '/nonexistent/openshift-install' }, 'TOOL_MISSING', /not on PATH/],
+    [
+      'no installer',
+      { installer: '/nonexistent/openshift-install' },
+      'TOOL_MISSING',
+      /is not there, or not on PATH/,
+    ],
+    [
+      'a file that is no program',
+      { installer: resolve('README.md') },
+      'TOOL_FAILED',
+      /cannot be run: is it executable/,
+    ],
+    ['a program that says nothing', { installer: '/bin/true' }, 'TOOL_FAILED', /does not say its version/],
+    ['a program that fails', { installer: '/bin/false' }, 'TOOL_FAILED', /version ended with status 1/],
+    [
+      'an installer for another architecture',
+      { version: '4.18.9', arch: 'arm64' },
+      'INSTALLER_VERSION_MISMATCH',
+      /is of release 4\.18\.9 for amd64, want one for arm64/,
+    ],
     [
       'an installer that fails',
       { installConfigYaml: config('fails') },
@@ -174,5 +211,95 @@ describe("runInstaller, with a stand-in that speaks the installer's command line
       message: expect.stringMatching(message),
     });
     await expect(runInstaller(run, realHost)).rejects.toThrow(new RegExp(`^(?![\\s\\S]*${TOKEN})`));
+  });
+});
+
+describe('checkInstaller', () => {
+  const digest = `sha256:${'a'.repeat(64)}`;
+  const saying = (stdout: string): Pick<Host, 'run'> => ({
+    run: async () => ({ exitCode: 0, stdout, stderr: '' }),
+  });
+  const installer = '/opt/my tools/openshift-install';
+  const first = `${installer} 4.18.9\nbuilt from commit 1\n`;
+  test.each<[string, string, object, RegExp | undefined]>([
+    [
+      'the right digest',
+      `${first}release image quay.io/a/b@${digest}\n`,
+      { releaseDigest: digest },
+      undefined,
+    ],
+    [
+      'a digest on a mirror',
+      `${first}release image mirror:5000/b@${digest}\n`,
+      { releaseDigest: digest },
+      undefined,
+    ],
+    [
+      'another digest',
+      `${first}release image quay.io/a/b@sha256:${'b'.repeat(64)}\n`,
+      { releaseDigest: digest },
+      /release 4\.18\.9 with the release image quay\.io\/a\/b@sha256:b+, want sha256:a+/,
+    ],
+    [
+      'a tag, which says nothing',
+      `${first}release image ci/release:4.18\n`,
+      { releaseDigest: digest },
+      undefined,
+    ],
+    ['no release image', first, { releaseDigest: digest, version: '4.18.9' }, undefined],
+    ['a multi-architecture release', `${first}release architecture multi\n`, { arch: 'arm64' }, undefined],
+    ['a version with a v', 'openshift-install v4.18.9\n', { version: '4.18.9' }, undefined],
+    [
+      'an unreleased one',
+      'openshift-install unreleased-master-1-g2\n',
+      { version: '4.18.9' },
+      /unreleased-master-1-g2, want 4\.18\.9/,
+    ],
+    ['nothing', '', {}, /does not say its version/],
+  ])('%s', async (_name, stdout, wanted, message) => {
+    const checking = checkInstaller({ installer, ...wanted }, saying(stdout));
+    if (message === undefined) await expect(checking).resolves.toHaveProperty('version', '4.18.9');
+    else await expect(checking).rejects.toThrow(message);
+  });
+  test('one that is absent: says who gets it', async () => {
+    await expect(checkInstaller({ installer: '/nonexistent/i' }, realHost)).rejects.toMatchObject({
+      code: 'TOOL_MISSING',
+      suggestions: [expect.stringContaining('edgefab fetch'), expect.any(String)],
+    });
+  });
+});
+
+describe('parseCoreosStream', () => {
+  const disk = { location: 'https://x/rhcos-live.iso', sha256: 'a'.repeat(64) };
+  const document = (artifacts: object): string =>
+    JSON.stringify({ architectures: { x86_64: { artifacts } } });
+  test('finds the live ISO among the rest', () => {
+    const metal = {
+      release: '9.6.1-0',
+      formats: { pxe: { rootfs: disk }, iso: { disk }, 'raw.gz': { disk } },
+    };
+    const aws = { release: '9.6.1-0', formats: { 'vmdk.gz': { disk } } };
+    expect(parseCoreosStream(document({ aws, metal }), 'x86_64', 'it')).toEqual({
+      ...disk,
+      release: '9.6.1-0',
+    });
+  });
+  test.each<[string, string, RegExp]>([
+    ['text', 'level=fatal', /it: what it printed is not JSON/],
+    ['another document', '{"architectures":[]}', /it: the CoreOS stream: architectures/],
+    [
+      'another architecture',
+      '{"architectures":{"s390x":{"artifacts":{}}}}',
+      /it knows no x86_64, only s390x/,
+    ],
+    ['a name that every object has', '{"architectures":{}}', /it knows no x86_64/],
+    ['no ISO', document({ metal: { release: '1', formats: {} } }), /it knows no live ISO for x86_64/],
+    [
+      'a sum that is none',
+      document({ metal: { release: '1', formats: { iso: { disk: { ...disk, sha256: '../' } } } } }),
+      /sha256: Invalid/,
+    ],
+  ])('refuses %s', (_name, json, message) => {
+    expect(() => parseCoreosStream(json, 'x86_64', 'it')).toThrow(message);
   });
 });

@@ -7,8 +7,11 @@ import { buildSiteIso } from '../../../src/boot/iso/build-site-iso.ts';
 import { embedBudget } from '../../../src/boot/iso/compress-initrd.ts';
 import { inspectIso } from '../../../src/boot/iso/inspect-iso.ts';
 import { readIsoIgnition, readIsoKargs } from '../../../src/boot/iso/read-iso.ts';
+import { networkKargs } from '../../../src/boot/network/network-kargs.ts';
+import { renderKeyfiles } from '../../../src/boot/network/render-keyfiles.ts';
 import { coreosInstaller, hasCoreosInstaller } from '../../support/coreos-installer.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { NETWORKS } from '../network/shapes.ts';
 
 const fixtures = process.env.EDGEFAB_FIXTURES;
 const reason =
@@ -82,6 +85,29 @@ describe.skipIf(reason !== '')(`real CoreOS images${reason}`, () => {
       const second = `${target}.2`;
       await buildSiteIso({ source: target, target: second, ignition: ignition(), kargs, force: true }, host);
       expect(readFileSync(second).equals(readFileSync(target))).toBe(true);
+      coreosInstaller(['iso', 'reset', target]);
+      expect(readFileSync(target).equals(readFileSync(source))).toBe(true);
+    });
+
+    it.each(NETWORKS)('takes both ways of a network: %s', async (_, shape) => {
+      const { source, target } = liveIso();
+      const networkFiles = renderKeyfiles(shape).map(({ name, text }) => ({
+        name,
+        bytes: Buffer.from(text),
+      }));
+      const kargs = { append: networkKargs(shape, 'bip') };
+      const receipt = await buildSiteIso({ source, target, ignition: ignition(), networkFiles, kargs }, host);
+      // A keyfile takes up some 300 bytes of the 262,144 at the most.
+      const { compressedBytes } = await embedBudget(ignition());
+      const grown = (receipt.ignition?.compressedBytes ?? 0) - compressedBytes;
+      expect(grown).toBeLessThan(200 + 300 * networkFiles.length);
+      expect(receipt.ignition?.compressedBytes).toBe(
+        (await embedBudget(ignition(), 262_144, networkFiles)).compressedBytes,
+      );
+      expect(receipt.kargs?.usedBytes).toBeLessThan(receipt.kargs?.capacityBytes ?? 0);
+      const shown = coreosInstaller(['iso', 'network', 'extract', target]).toString();
+      for (const { name, bytes } of networkFiles) expect(shown).toContain(`## ${name} ##########\n${bytes}`);
+      expect(coreosInstaller(['iso', 'kargs', 'show', target]).toString().trim()).toBe(receipt.kargs?.after);
       coreosInstaller(['iso', 'reset', target]);
       expect(readFileSync(target).equals(readFileSync(source))).toBe(true);
     });

@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildSiteIso } from '../../../src/boot/iso/build-site-iso.ts';
+import { NETWORK_FOLDER } from '../../../src/boot/iso/initrd.ts';
 import { inspectIso } from '../../../src/boot/iso/inspect-iso.ts';
 import { editKargs, type KargsEdit } from '../../../src/boot/iso/kargs-text.ts';
 import { readIsoIgnition, readIsoInitrd, readIsoKargs } from '../../../src/boot/iso/read-iso.ts';
+import { renderKeyfiles } from '../../../src/boot/network/render-keyfiles.ts';
 import { coreosInstaller, coreosInstallerSkip, hasCoreosInstaller } from '../../support/coreos-installer.ts';
 import { type DemoIsoGeneration, makeCoreosIso } from '../../support/coreos-iso.ts';
 import { madeUpBytes } from '../../support/made-up-bytes.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { NETWORKS } from '../network/shapes.ts';
 
 const host = { randomBytes: (size: number) => randomBytes(size) };
 const generations: DemoIsoGeneration[] = ['igninfo-json', 'kargs-json', 'system-area'];
@@ -70,6 +73,34 @@ describe.skipIf(!hasCoreosInstaller)(`coreos-installer as judge${coreosInstaller
       coreosInstaller(['iso', 'ignition', 'remove', target]);
       expect(readFileSync(target).equals(readFileSync(theirs))).toBe(true);
       coreosInstaller(['iso', 'reset', target]);
+      expect(readFileSync(target).equals(readFileSync(source))).toBe(true);
+    });
+
+    it.each(NETWORKS)('gives back the keyfiles of a network: %s', async (_, shape) => {
+      const { source, target } = await liveIso();
+      const keyfiles = renderKeyfiles(shape);
+      const networkFiles = keyfiles.map(({ name, text }) => ({ name, bytes: Buffer.from(text) }));
+      await buildSiteIso({ source, target, ignition, networkFiles }, host);
+      const folder = `${target}.extracted`;
+      coreosInstaller(['iso', 'network', 'extract', '-C', folder, target]);
+      const extracted = readdirSync(folder).map((name) => ({
+        name,
+        text: readFileSync(join(folder, name), 'utf8'),
+      }));
+      const byName = (left: { name: string }, right: { name: string }) => (left.name < right.name ? -1 : 1);
+      expect(extracted.sort(byName)).toEqual(keyfiles.toSorted(byName));
+      expect(coreosInstaller(['iso', 'ignition', 'show', target]).equals(ignition)).toBe(true);
+
+      // The other way round: what it embeds, of the same names and bytes, is what we read.
+      const theirs = `${target}.theirs`;
+      const flags = keyfiles.flatMap(({ name }) => ['-k', join(folder, name)]);
+      coreosInstaller(['iso', 'network', 'embed', ...flags, source, '-o', theirs]);
+      const read = await readIsoInitrd(await inspectIso(theirs));
+      expect([...read].map(([path, bytes]) => [path, Buffer.from(bytes).toString()])).toEqual(
+        keyfiles.toSorted(byName).map(({ name, text }) => [`${NETWORK_FOLDER}/${name}`, text]),
+      );
+      coreosInstaller(['iso', 'network', 'remove', target]);
+      coreosInstaller(['iso', 'ignition', 'remove', target]);
       expect(readFileSync(target).equals(readFileSync(source))).toBe(true);
     });
 

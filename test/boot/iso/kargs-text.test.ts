@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import type { KargsArea } from '../../../src/boot/iso/iso-image.ts';
 import {
+  checkKernelLine,
   decodeKargsArea,
   editKargs,
   encodeKargsArea,
@@ -83,5 +84,23 @@ describe('areas', () => {
     expect(() => decodeKargsArea(Buffer.from([0xff]), area('\n', '#'))).toThrow(
       expect.objectContaining({ code: 'ISO_INVALID' }),
     );
+  });
+});
+
+describe('the line a kernel reads', () => {
+  it.each([
+    ['the longest', 1919, true],
+    ['one byte more', 1920, false],
+  ])('%s', (_, bytes, fits) => {
+    const check = () => checkKernelLine('k'.repeat(bytes));
+    if (fits) expect(check).not.toThrow();
+    else
+      expect(check).toThrow(
+        expect.objectContaining({
+          code: 'KARGS_AREA_FULL',
+          message:
+            'kernel arguments have 1920 bytes, want at most 1919: a kernel reads 2048, and the boot loader adds its own',
+        }),
+      );
   });
 });

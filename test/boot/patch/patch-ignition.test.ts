@@ -27,6 +27,7 @@ const BASE_CHANGES = [
   `changed file ${INSTALL}`,
   'added file /etc/edgefab/preload.env',
   'added file /etc/edgefab/images.list',
+  'added file /usr/local/bin/edgefab-disk.sh',
   'added file /usr/local/bin/edgefab-preload.sh',
   `added file ${MANIFESTS}/99_edgefab-preload.yaml`,
   'added file /etc/hostname',
@@ -53,10 +54,15 @@ describe('patching changes exactly this', () => {
   test('and reports each change with its step and reason', async () => {
     const { report } = await patchIgnition(bipIgnition(), OPTIONS);
     expect(report.map(({ name, changes }) => [name, changes.length])).toEqual([
-      ['preload-live', 5],
+      ['preload-live', 6],
       ['preload-installed', 1],
       ['hostname', 2],
+      ['network', 0],
+      ['local-dns', 0],
+      ['ntp', 0],
       ['save-partlabel', 1],
+      ['manifests', 0],
+      ['overlays', 0],
     ]);
     expect(report.every(({ why }) => why.length > 10)).toBe(true);
   });
@@ -68,7 +74,12 @@ describe('patching changes exactly this', () => {
       ['preload-live', expect.stringContaining('no image list')],
       ['preload-installed', expect.stringContaining('no image list')],
       ['hostname', undefined],
+      ['network', expect.stringContaining('asks DHCP')],
+      ['local-dns', expect.stringContaining('has a DNS server')],
+      ['ntp', expect.stringContaining('no time server')],
       ['save-partlabel', expect.stringContaining('no partition')],
+      ['manifests', expect.stringContaining('none were given')],
+      ['overlays', expect.stringContaining('none were given')],
     ]);
     expect(await differences(bipIgnition(), options)).toEqual([
       'added file /etc/hostname',

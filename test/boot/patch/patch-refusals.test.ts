@@ -17,7 +17,13 @@ describe('patching refuses', () => {
   const edited = (from: string, to: string): Ignition =>
     withFileText(demo, INSTALL, script.replace(from, to));
   const rows: [string, Ignition, Partial<PatchOptions>, string, RegExp][] = [
-    ['registry mode', demo, { cacheMode: 'registry' }, 'MODE_UNSUPPORTED', /preload is what exists today/],
+    [
+      'registry mode without a cache',
+      demo,
+      { cacheMode: 'registry' },
+      'USAGE_INVALID',
+      /nothing is known of what the machine is to serve/,
+    ],
     [
       'a config that is not BIP',
       parseIgnitionText('{"ignition":{"version":"3.2.0"}}', 'x'),

@@ -1,6 +1,7 @@
 import { catalogFault } from './catalog-fault.ts';
 
-const CONFIGS = 'operators.operatorframework.io.index.configs.v1';
+/** The label of an index image that names the folder of its catalog. */
+export const CATALOG_LABEL = 'operators.operatorframework.io.index.configs.v1';
 const DATABASE = 'operators.operatorframework.io.index.database.v1';
 
 function labelsOf(config: Uint8Array, where: string): Readonly<Record<string, unknown>> {
@@ -21,17 +22,19 @@ function labelsOf(config: Uint8Array, where: string): Readonly<Record<string, un
  */
 export function catalogFolder(config: Uint8Array, where: string): readonly string[] {
   const labels = labelsOf(config, where);
-  const label = labels[CONFIGS];
+  const label = labels[CATALOG_LABEL];
   if (typeof label !== 'string' || label === '') {
     const why =
       labels[DATABASE] === undefined
         ? 'it is no operator catalog'
         : 'it is an old SQLite catalog; take the file-based one of OpenShift 4.11 or later';
-    throw catalogFault(where, `its image config has no label ${CONFIGS}: ${why}`, { field: `config.Labels` });
+    throw catalogFault(where, `its image config has no label ${CATALOG_LABEL}: ${why}`, {
+      field: `config.Labels`,
+    });
   }
   const parts = label.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.length === 0 || parts.includes('..'))
-    throw catalogFault(where, `label ${CONFIGS} is "${label}", want a folder such as /configs`, {
+    throw catalogFault(where, `label ${CATALOG_LABEL} is "${label}", want a folder such as /configs`, {
       field: 'config.Labels',
     });
   return parts;

@@ -1,4 +1,7 @@
+import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
 import type { Key } from 'openpgp';
 import { EdgefabError } from '../../../errors.ts';
 import type { Host } from '../../../host/host.ts';
@@ -96,15 +99,105 @@ export async function verifyOpenpgpMessage(
   });
   if (data.length > MAX_CONTENT_BYTES)
     throw new Error(`it signs ${data.length} bytes, want at most ${MAX_CONTENT_BYTES}`);
+  return { content: data, signedBy: await trustedSigner(signatures, keyring) };
+}
+
+interface SignatureCheck {
+  readonly keyID: Parameters<Key['getKeys']>[0];
+  readonly verified: Promise<unknown>;
+}
+
+/** Gives the fingerprint of the first signer the keyring knows. Throws why none is. */
+async function trustedSigner(signatures: readonly SignatureCheck[], keyring: Keyring): Promise<string> {
   let refusal: unknown = new Error('it is not signed');
   for (const { keyID, verified } of signatures) {
     try {
       await verified;
       const signer = keyring.keys.find((key) => key.getKeys(keyID).length > 0);
-      if (signer !== undefined) return { content: data, signedBy: signer.getFingerprint().toUpperCase() };
+      if (signer !== undefined) return signer.getFingerprint().toUpperCase();
     } catch (error) {
       refusal = error;
     }
   }
   throw refusal;
+}
+
+const ARMOURED_SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
+const ARMOURED_MESSAGE = '-----BEGIN PGP MESSAGE-----';
+/** RFC 9580 section 5: what a detached signature begins with, and nothing else does. */
+const SIGNATURE_PACKET = 2;
+
+function firstPacket(bytes: Uint8Array): number | undefined {
+  const [tag = 0] = bytes;
+  if ((tag & 0x80) === 0) return undefined;
+  return (tag & 0x40) === 0 ? (tag & 0x3c) >> 2 : tag & 0x3f;
+}
+
+/** A signature's packets, without the armour it may be in. */
+async function unarmoured(signature: Uint8Array): Promise<Uint8Array> {
+  const text = Buffer.from(signature).toString('latin1');
+  if (!text.startsWith(ARMOURED_SIGNATURE) && !text.startsWith(ARMOURED_MESSAGE)) return signature;
+  const { unarmor } = await library();
+  return new Uint8Array((await unarmor(text)).data as Uint8Array);
+}
+
+/**
+ * Verifies the signature that lies beside a small file: a detached one, or a signed message that must hold the
+ * same bytes; armoured or binary. Gives the signer's fingerprint, in upper-case hex. Throws an Error that says
+ * why it is not trusted.
+ */
+export async function verifyFileSignature(
+  file: Uint8Array,
+  signature: Uint8Array,
+  keyring: Keyring,
+  host: Pick<Host, 'now'>,
+): Promise<string> {
+  const bytes = await unarmoured(signature);
+  if (firstPacket(bytes) !== SIGNATURE_PACKET) {
+    const { content, signedBy } = await verifyOpenpgpMessage(bytes, keyring, host);
+    if (!Buffer.from(content).equals(file)) throw new Error('it signs other bytes than those beside it');
+    return signedBy;
+  }
+  const { createMessage, readSignature, verify } = await library();
+  const { signatures } = await verify({
+    message: await createMessage({ binary: Uint8Array.from(file) }),
+    signature: await readSignature({ binarySignature: bytes }),
+    verificationKeys: [...keyring.keys],
+    format: 'binary',
+    date: host.now(),
+  });
+  return await trustedSigner(signatures, keyring);
+}
+
+/**
+ * Verifies the detached signature of a file of any size, which is read as it flows. Gives the signer's
+ * fingerprint, in upper-case hex. Throws an Error that says why it is not trusted.
+ */
+export async function verifyLargeFile(
+  path: string,
+  signature: Uint8Array,
+  keyring: Keyring,
+  host: Pick<Host, 'now'>,
+): Promise<string> {
+  const bytes = await unarmoured(signature);
+  if (firstPacket(bytes) !== SIGNATURE_PACKET) throw new Error('it is no detached OpenPGP signature');
+  const { createMessage, readSignature, verify } = await library();
+  const source = createReadStream(path, { highWaterMark: 1024 * 1024 });
+  try {
+    const binary = Readable.toWeb(source) as ReadableStream<Uint8Array>;
+    const { data, signatures } = await verify({
+      message: await createMessage({ binary }),
+      signature: await readSignature({ binarySignature: bytes }),
+      verificationKeys: [...keyring.keys],
+      format: 'binary',
+      date: host.now(),
+    });
+    // They are looked at below, once everything was read.
+    for (const { verified } of signatures) verified.catch(() => {});
+    const reader = data.getReader();
+    while (!(await reader.read()).done);
+    return await trustedSigner(signatures, keyring);
+  } finally {
+    source.destroy();
+  }
 }

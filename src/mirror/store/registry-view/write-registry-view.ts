@@ -1,4 +1,4 @@
-import { link, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import pLimit from 'p-limit';
 import { hasCode } from '../../../errors.ts';
@@ -21,7 +21,11 @@ const PARALLEL = 16;
  * alone. Nobody else may be writing. Throws REFERENCE_INVALID, DISK_FULL,
  * DISK_FAILED.
  */
-export async function writeRegistryView(root: string, lock: Lock): Promise<void> {
+export async function writeRegistryView(
+  root: string,
+  lock: Lock,
+  flush: (folder: string) => Promise<boolean> = async () => false,
+): Promise<void> {
   const id = lockId(lock);
   if (await isRegistryViewOf(root, id)) return;
   const view = planRegistryView(lock.images, await loadReferrersIndexes(root, lock.images));
@@ -34,7 +38,7 @@ export async function writeRegistryView(root: string, lock: Lock): Promise<void>
   try {
     await clear();
     await mkdir(building);
-    await writeEntries(building, view);
+    await flushFiles(await writeEntries(building, view), building, flush);
     // Last, and flushed: what a journal has of the entries is on the disk before it.
     await writeFileDurably(join(building, REGISTRY_STAMP), formatRegistryStamp(id));
     await mkdir(dirname(target), { recursive: true });
@@ -51,7 +55,26 @@ export async function writeRegistryView(root: string, lock: Lock): Promise<void>
   }
 }
 
-async function writeEntries(folder: string, view: RegistryView): Promise<void> {
+/** Flushes the files of a view, all at once where that can be asked for. */
+async function flushFiles(
+  files: readonly string[],
+  folder: string,
+  flush: (folder: string) => Promise<boolean>,
+): Promise<void> {
+  if (await flush(folder)) return;
+  const limit = pLimit(PARALLEL);
+  await Promise.all(
+    files.map((path) =>
+      limit(async () => {
+        await using file = await open(path, 'r');
+        await file.sync();
+      }),
+    ),
+  );
+}
+
+/** Returns the files written, those that have several names once; nothing of them is flushed yet. */
+async function writeEntries(folder: string, view: RegistryView): Promise<string[]> {
   const limit = pLimit(PARALLEL);
   const samePaths = new Map<string, string[]>();
   const work: Promise<void>[] = [];
@@ -60,10 +83,13 @@ async function writeEntries(folder: string, view: RegistryView): Promise<void> {
     if (entry.kind === 'symlink') work.push(limit(() => writeSymlink(entry.target, path)));
     else samePaths.set(entry.content, [...(samePaths.get(entry.content) ?? []), path]);
   }
-  for (const [content, paths] of samePaths) work.push(limit(() => writeSame(content, paths)));
+  const files: string[] = [];
+  for (const [content, paths] of samePaths)
+    work.push(limit(async () => void files.push(...(await writeSame(content, paths)))));
   // Nothing is still being written when this is over, so that it can be removed.
   const failed = (await Promise.allSettled(work)).find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
+  return files;
 }
 
 async function writeSymlink(target: string, path: string): Promise<void> {
@@ -71,9 +97,10 @@ async function writeSymlink(target: string, path: string): Promise<void> {
   await symlink(target, path);
 }
 
-/** Writes one content under several names: one file flushed, and hard links to it where the disk has them. */
-async function writeSame(content: string, paths: readonly string[]): Promise<void> {
+/** Writes one content under several names, hard links to one file where the disk has them. Returns the files made. */
+async function writeSame(content: string, paths: readonly string[]): Promise<string[]> {
   const [first] = paths;
+  const files: string[] = [];
   for (const path of paths) {
     await mkdir(dirname(path), { recursive: true });
     const linked =
@@ -83,6 +110,9 @@ async function writeSame(content: string, paths: readonly string[]): Promise<voi
         () => true,
         () => false,
       ));
-    if (!linked) await writeFile(path, content, { flush: true });
+    if (linked) continue;
+    await writeFile(path, content);
+    files.push(path);
   }
+  return files;
 }

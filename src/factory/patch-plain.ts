@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import type { Ignition } from '../boot/ignition/ignition.ts';
+import { type PatchOptions, type PatchResult, patchIgnition } from '../boot/patch/patch-ignition.ts';
+import { type RegistryMade, registryMade } from '../boot/patch/registry-made.ts';
+import { REGISTRY_PORT } from '../boot/patch/registry-settings.ts';
+import { EdgefabError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import { type Lock, lockId } from '../mirror/resolve/lock.ts';
+import { loadCacheFile } from '../mirror/store/cache-file.ts';
+import { storePaths } from '../mirror/store/store-paths.ts';
+import { buildId } from './build-id.ts';
+import { heldCatalogs } from './held-catalogs.ts';
+import { preloadImages } from './preload-images.ts';
+import { registryContent } from './registry-delivery.ts';
+import { registryCa, registryLeaf } from './registry-trust.ts';
+import { loadLock } from './resolve-lock.ts';
+import { EDGEFAB_VERSION } from './version.ts';
+
+/** What `ignition patch` is told, without a factory. */
+export interface PlainPatch {
+  readonly hostname: string;
+  readonly cacheMode: 'preload' | 'registry';
+  /** A complete cache; without one nothing is served or loaded. */
+  readonly cache?: string;
+  readonly cacheLabel: string;
+  readonly savePartlabel: string;
+  /** The release, where the lock of the cache does not say. */
+  readonly release?: string;
+  /** The folder of the registry's CA; made beside the output when it is not given. */
+  readonly registryCa?: string;
+  /** Where the patched config will be written. */
+  readonly output: string;
+  readonly installDisk?: string;
+  readonly location: 'usb' | 'installDisk';
+  /** Has the report tell each step at length. */
+  readonly explain?: boolean;
+}
+
+/**
+ * Patches a config without a factory. What is made for it (CA, certificate, times) is taken from the config when it
+ * was patched before, so that patching twice is patching once. Throws CACHE_INCOMPLETE, and what the steps throw.
+ */
+export async function patchPlain(
+  ignition: Ignition,
+  options: PlainPatch,
+  host: Pick<Host, 'now' | 'randomBytes'>,
+): Promise<PatchResult> {
+  const cache = options.cache === undefined ? undefined : await completeCache(options.cache);
+  const version = options.release ?? cache?.lock.release?.version;
+  const common: PatchOptions = {
+    hostname: options.hostname,
+    cacheMode: options.cacheMode,
+    cacheLabel: options.cacheLabel,
+    savePartlabel: options.savePartlabel,
+    explain: options.explain ?? false,
+    ...(version === undefined ? {} : { version }),
+    ...(cache === undefined ? {} : { cacheId: cache.cacheId }),
+  };
+  if (options.cacheMode === 'preload') {
+    const images = cache === undefined ? undefined : preloadImages(cache.lock);
+    return await patchIgnition(ignition, { ...common, images });
+  }
+  if (cache === undefined) return await patchIgnition(ignition, common);
+  const { tool, repositories, tagged, catalogs } = registryContent(
+    cache.lock,
+    await heldCatalogs(cache.folder, cache.lock),
+  );
+  const made = registryMade(ignition) ?? (await makeRegistry(ignition, options, cache.lock, host));
+  return await patchIgnition(ignition, {
+    ...common,
+    registry: {
+      settings: {
+        port: REGISTRY_PORT,
+        cacheLabel: options.cacheLabel,
+        cacheId: cache.cacheId,
+        tool,
+        location: options.location,
+        keepOnNode: true,
+        installDisk: options.installDisk,
+        buildId: made.buildId,
+        buildTime: made.buildTime,
+      },
+      certificates: made.certificates,
+      repositories,
+      tagged,
+      catalogs,
+      site: options.hostname,
+    },
+  });
+}
+
+async function makeRegistry(
+  ignition: Ignition,
+  options: PlainPatch,
+  lock: Lock,
+  host: Pick<Host, 'now' | 'randomBytes'>,
+): Promise<RegistryMade> {
+  const beside = join(dirname(options.output), 'registry-ca');
+  const buildTime = new Date(Math.floor(host.now().getTime() / 1000) * 1000);
+  const ca = await registryCa(options.registryCa ?? beside, buildTime, host);
+  const id = buildId({
+    lock: lockId(lock),
+    writer: EDGEFAB_VERSION,
+    ignition: createHash('sha256').update(ignition.text).digest('hex'),
+    hostname: options.hostname,
+  });
+  return { buildId: id, buildTime, certificates: await registryLeaf(beside, ca, host) };
+}
+
+/** A node told to use images that are not there would wait for ever, so only a complete cache will do. */
+async function completeCache(folder: string): Promise<{ folder: string; cacheId: string; lock: Lock }> {
+  const cache = await loadCacheFile(folder);
+  const lock = await loadLock(storePaths.lock(folder));
+  if (cache?.state !== 'complete' || lock === undefined) {
+    throw new EdgefabError(`${folder} is not a complete edgefab cache`, {
+      code: 'CACHE_INCOMPLETE',
+      suggestions: ['Run edgefab precache until it ends with status 0, then this command again'],
+      place: { file: folder },
+    });
+  }
+  return { folder, cacheId: cache.cacheId, lock };
+}
