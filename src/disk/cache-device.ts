@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { CACHE_LABEL, findDevice, type LabelLookup, labelLookup } from './labelled-devices.ts';
+import { MAKE_XFS } from './make-xfs.ts';
 import { deviceNumbers, mountsOf } from './mounts.ts';
 
 export interface CacheDeviceOptions {
@@ -76,14 +77,14 @@ async function assertPrepared(device: string, name: string, host: Pick<Host, 'ru
     throw refuse(
       `${device} is not labelled ${CACHE_LABEL}: its partition is called ${partition ?? 'nothing'}, its file system ${label ?? 'nothing'}`,
       [
-        `Only a partition prepared for edgefab is written to; if this is the one: mkfs.xfs -L ${CACHE_LABEL} ${device}, which erases it`,
+        `Only a partition prepared for edgefab is written to; if this is the one: ${MAKE_XFS} -L ${CACHE_LABEL} ${device}, which erases it`,
       ],
     );
   }
   if (type === undefined || !FILE_SYSTEMS.includes(type)) {
     throw refuse(
       `${device} has the file system ${type ?? 'none'}, want ${FILE_SYSTEMS.join(' or ')}: a cache needs links and files of more than 4 GiB, and the node must be able to mount it`,
-      [`mkfs.xfs -L ${CACHE_LABEL} ${device} makes one, and erases what is there`],
+      [`${MAKE_XFS} -L ${CACHE_LABEL} ${device} makes one, and erases what is there`],
     );
   }
   return type;

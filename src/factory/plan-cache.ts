@@ -1,5 +1,5 @@
 import { type FolderSpace, folderSpace } from '../disk/folder-space.ts';
-import { type LivePhase, livePhase } from '../mirror/plan/live-phase.ts';
+import { type DeliveryMode, type LivePhase, livePhase } from '../mirror/plan/live-phase.ts';
 import { measureRate } from '../mirror/plan/measure-rate.ts';
 import { type PullPlan, planPull, uniqueBlobs } from '../mirror/plan/plan.ts';
 import type { Lock } from '../mirror/resolve/lock.ts';
@@ -11,6 +11,8 @@ export interface PlanOptions extends LockOptions {
   readonly update: boolean;
   /** Bytes per second, or `measure` to try the line for some seconds. */
   readonly rate?: number | 'measure';
+  /** How the machines get their images; from a registry on their loopback unless given. */
+  readonly mode?: DeliveryMode;
   /** The clock for measuring, in milliseconds. */
   readonly now: () => number;
 }
@@ -45,7 +47,7 @@ export async function planCache(
   const cachePlan = {
     plan,
     ...(bytesPerSecond === undefined ? {} : { rate: { bytesPerSecond, measured } }),
-    livePhase: livePhase(lock.images, lock.release?.version),
+    livePhase: livePhase(lock.images, { version: lock.release?.version, mode: options.mode ?? 'registry' }),
     lockState: state,
     warnings,
     space,

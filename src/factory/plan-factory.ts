@@ -6,7 +6,8 @@ import type { IsoImage } from '../boot/iso/iso-image.ts';
 import { checkKernelLine, editKargs, type KargsBudget, kargsBudget } from '../boot/iso/kargs-text.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import type { LivePhase } from '../mirror/plan/live-phase.ts';
+import { type LivePhase, livePhase } from '../mirror/plan/live-phase.ts';
+import { type PreloadNetwork, preloadNetwork } from '../mirror/plan/preload-network.ts';
 import type { Lock } from '../mirror/resolve/lock.ts';
 import type { Factory } from './factory.ts';
 import type { MirrorRequest } from './mirror-request.ts';
@@ -28,6 +29,10 @@ export interface SitePlan {
   readonly network?: { readonly way: NetworkWay; readonly files: readonly string[] };
   readonly kargs: readonly string[];
   readonly kargsBudget?: KargsBudget;
+  /** What its live phase takes of its machine's RAM, in the mode it has. */
+  readonly livePhase: LivePhase;
+  /** What it still pulls from a network; absent in mode registry, which pulls nothing. */
+  readonly preloadNetwork?: PreloadNetwork;
   readonly problems: readonly string[];
 }
 
@@ -43,7 +48,8 @@ export async function planFactory(
   options: PlanOptions,
   host: Pick<Host, 'now' | 'randomBytes'>,
 ): Promise<FactoryPlan> {
-  const { cachePlan, lock } = await planCache(request, sources, options);
+  const mode = factory.sites.some(({ cache }) => cache.mode === 'registry') ? 'registry' : 'preload';
+  const { cachePlan, lock } = await planCache(request, sources, { ...options, mode });
   const absent = await missingFiles(factory);
   const sites: SitePlan[] = [];
   const everywhere = absent.map(
@@ -53,8 +59,7 @@ export async function planFactory(
     ? undefined
     : factory.media?.liveIso;
   const iso = liveIso === undefined ? undefined : await attempt(() => inspectIso(liveIso), everywhere);
-  for (const site of factory.sites)
-    sites.push(await planSite(factory, site, lock, cachePlan.livePhase, iso, host));
+  for (const site of factory.sites) sites.push(await planSite(factory, site, lock, iso, host));
   return {
     ...cachePlan,
     sites: sites.map((site) => ({ ...site, problems: [...site.problems, ...everywhere] })),
@@ -76,7 +81,6 @@ async function planSite(
   factory: Factory,
   site: Site,
   lock: Lock,
-  { ramBytes }: LivePhase,
   iso: IsoImage | undefined,
   host: Pick<Host, 'now' | 'randomBytes'>,
 ): Promise<SitePlan> {
@@ -110,22 +114,42 @@ async function planSite(
       `its kernel arguments need ${budget.usedBytes} bytes, the area holds ${budget.capacityBytes}`,
     );
   }
+  const ram = livePhase(lock.images, { version: lock.release?.version, mode: site.cache.mode });
   const { ramMiB } = site.machine;
-  if (ramMiB !== undefined && ramMiB * MIB < ramBytes) {
+  if (ramMiB !== undefined && ramMiB * MIB < ram.ramBytes)
     problems.push(
-      `its machine has ${ramMiB} MiB of RAM; the live phase is estimated to need ${Math.ceil(ramBytes / MIB)} MiB`,
+      `its machine has ${ramMiB} MiB of RAM; the live phase is estimated to need ${mebibytes(ram.ramBytes)}`,
     );
-  }
+  const pulls = site.cache.mode === 'preload' ? preloadNetwork(lock) : undefined;
+  if (pulls !== undefined) problems.push(needsNetwork(pulls));
   return {
     site: site.name,
     ...(network === undefined
       ? {}
       : { network: { way: network.way, files: network.keyfiles.map(({ name }) => name) } }),
     kargs: append,
+    livePhase: ram,
+    ...(pulls === undefined ? {} : { preloadNetwork: pulls }),
     ...(budget === undefined ? {} : { kargsBudget: budget }),
     problems,
     ...(ignition === undefined ? {} : { ignition }),
   };
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / MIB)} MiB`;
+}
+
+function needsNetwork({
+  osBytes,
+  osTimes,
+  machineConfigBytes,
+  releaseBytes,
+  totalBytes,
+}: PreloadNetwork): string {
+  const os = `the operating system, ${osTimes === 1 ? '' : `${osTimes} times `}${mebibytes(osBytes)}`;
+  const rest = `machine-config-operator, ${mebibytes(machineConfigBytes)}; the release image, ${mebibytes(releaseBytes)}`;
+  return `cache mode preload does not install without a network: up to ${mebibytes(totalBytes)} are still pulled from one (${os}; ${rest}); mode registry pulls nothing`;
 }
 
 function planKargs(

@@ -28,7 +28,7 @@ export interface SitePatchInput {
 }
 
 /** Which partition carries a site's cache. */
-function cacheLabel({ cache }: Site): string {
+export function cacheLabel({ cache }: { readonly cache: Pick<Site['cache'], 'location'> }): string {
   return cache.location === 'installDisk' ? 'edgefab-node' : 'edgefab';
 }
 

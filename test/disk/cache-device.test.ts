@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type CacheDeviceOptions, withCacheDevice } from '../../src/disk/cache-device.ts';
 import { findDevice, labelLookup } from '../../src/disk/labelled-devices.ts';
+import { MAKE_XFS } from '../../src/disk/make-xfs.ts';
 import { deviceNumbers, parseMountinfo } from '../../src/disk/mounts.ts';
 import { DEMO_REPOSITORIES, startDemoRegistry } from '../../src/factory/demo/made-release.ts';
 import { realHost } from '../../src/host/real-host.ts';
@@ -19,7 +20,7 @@ import { haveTools } from '../support/tools.ts';
 const TOOLS = ['sgdisk', 'losetup', 'mkfs.xfs', 'mkfs.ext4', 'blkid', 'mount', 'umount'];
 const ready = canMount && haveTools(...TOOLS);
 const skipped = ready ? '' : ` (SKIPPED: needs root, a loop device and ${TOOLS.join(', ')})`;
-const XFS = ['mkfs.xfs', '-q', '-L', 'edgefab'];
+const XFS = [...MAKE_XFS.split(' '), '-q', '-L', 'edgefab'];
 
 function mounted(device: string): string[] {
   return readFileSync('/proc/self/mounts', 'utf8')

@@ -14,10 +14,19 @@ test.each<[string, ImageRole[], string]>([
   ['a component the bootstrap runs', ['bootstrap', 'release'], 'both'],
   ['a component the cluster runs: a live system has no RAM for all of them', ['release'], 'installed'],
   ['the operating system', ['os'], 'installed'],
+  [
+    'the operating system of 4.19 and later, which the live phase pulls by itself',
+    ['bootstrap', 'os'],
+    'installed',
+  ],
   ['an operator', ['operator'], 'installed'],
   ['an image of the user', ['additional'], 'installed'],
 ])('%s', (_name, roles, phase) => {
   expect(phasesOf(...roles)).toEqual([phase]);
+});
+
+test('the image of the registry is loaded by nobody in this mode', () => {
+  expect(phasesOf('tool')).toEqual([]);
 });
 
 test('a list and its child are both known by their digest; a signature is loaded by nobody', () => {

@@ -29,7 +29,7 @@ export function renderCachePlan({ plan, rate, livePhase, space, lockState }: Cac
     ...(livePhase.images === 0
       ? []
       : [
-          `live phase        about ${formatBytes(livePhase.neededBytes)} for ${livePhase.images} images: a machine with ${formatBytes(livePhase.ramBytes)} of RAM`,
+          `live phase        about ${formatBytes(livePhase.neededBytes)} for ${livePhase.images} images in mode ${livePhase.mode}: a machine with ${formatBytes(livePhase.ramBytes)} of RAM`,
         ]),
     `lock              ${lockState}`,
   ];

@@ -1,11 +1,15 @@
 import type { LockedBlob, LockedImage } from '../resolve/lock.ts';
 
+/** How a machine gets its images: from a registry on its loopback, or loaded into its image store. */
+export type DeliveryMode = 'registry' | 'preload';
+
 /** What the live phase keeps in RAM, in bytes; an estimate, since registries only tell packed sizes. */
 export interface LivePhase {
+  readonly mode: DeliveryMode;
   readonly images: number;
-  /** The bootstrap images and the tools, unpacked, layers shared. */
+  /** The bootstrap images, unpacked, layers shared; in mode registry also the registry's image in a store of its own. */
   readonly storeBytes: number;
-  /** The layers that are being unpacked at one time: each is written out packed first. */
+  /** The images that are being unpacked at one time: their layers are written out packed first. */
   readonly spoolBytes: number;
   /** The file system into which the node image is checked out; 0 before 4.19. */
   readonly nodeImageBytes: number;
@@ -14,11 +18,22 @@ export interface LivePhase {
   readonly ramBytes: number;
 }
 
+export interface LivePhaseOptions {
+  /** The release's. */
+  readonly version: string | undefined;
+  readonly mode: DeliveryMode;
+}
+
 /** Bytes of files a packed byte becomes: release layers unpack to 2.5 to 3 times their size. */
 const UNPACKED_RATIO = 2.75;
-/** Layers unpacked at once: what podman and the preload script do by default. */
-const LAYERS_AT_ONCE = 2;
+/** Images unpacked at once: the bootstrap pulls one after the other, the preload script loads two. */
+const IMAGES_AT_ONCE: Readonly<Record<DeliveryMode, number>> = { registry: 1, preload: 2 };
 const GIB = 1024 ** 3;
+
+/** Tells whether a release pulls its node image in the live phase already, as those from 4.19 on do. */
+export function pullsNodeImage(version: string | undefined): boolean {
+  return nodeImageBytes(version) > 0;
+}
 
 /** Size of the tmpfs of the node image checkout by minor of release 4: 4 GiB in 4.19 and 4.20, 5 GiB from 4.21. */
 function nodeImageBytes(version: string | undefined): number {
@@ -28,21 +43,30 @@ function nodeImageBytes(version: string | undefined): number {
   return Number(minor) >= 21 ? 5 * GIB : Number(minor) >= 19 ? 4 * GIB : 0;
 }
 
-/** Estimates what installing takes of a machine's RAM before its disk can be written; `version` is the release's. */
-export function livePhase(images: readonly LockedImage[], version?: string): LivePhase {
-  const needed = images.filter(({ roles }) => roles.includes('bootstrap') || roles.includes('tool'));
+function bytesOf(images: readonly LockedImage[]): number {
+  const blobs = new Map<string, LockedBlob>(
+    images.flatMap((image) => image.blobs.map((blob) => [blob.digest, blob] as const)),
+  );
+  return [...blobs.values()].reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+}
+
+/** Estimates what installing takes of a machine's RAM before its disk can be written. */
+export function livePhase(images: readonly LockedImage[], { version, mode }: LivePhaseOptions): LivePhase {
+  const bootstrap = images.filter(({ roles }) => roles.includes('bootstrap'));
   // The node image is not loaded into the container store: it is checked out into the file system of its own.
-  const live = needed.filter(({ roles }) => !roles.includes('os'));
-  const blobs = new Map(live.flatMap((image) => image.blobs).map((blob) => [blob.digest, blob]));
-  const sum = (list: readonly LockedBlob[]): number =>
-    list.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
-  const largest = [...blobs.values()].sort((a, b) => b.sizeBytes - a.sizeBytes).slice(0, LAYERS_AT_ONCE);
-  const storeBytes = Math.ceil(sum([...blobs.values()]) * UNPACKED_RATIO);
-  const spoolBytes = sum(largest);
-  const checkout = needed.length === 0 ? 0 : nodeImageBytes(version);
+  const stored = bootstrap.filter(({ roles }) => !roles.includes('os'));
+  const tools = mode === 'registry' ? images.filter(({ roles }) => roles.includes('tool')) : [];
+  const largest = [...new Set([...stored, ...tools])]
+    .sort((a, b) => bytesOf([b]) - bytesOf([a]))
+    .slice(0, IMAGES_AT_ONCE[mode]);
+  // Two stores share no layers.
+  const storeBytes = Math.ceil((bytesOf(stored) + bytesOf(tools)) * UNPACKED_RATIO);
+  const spoolBytes = bytesOf(largest);
+  const checkout = bootstrap.length === 0 ? 0 : nodeImageBytes(version);
   const neededBytes = storeBytes + spoolBytes + checkout;
   return {
-    images: needed.length,
+    mode,
+    images: new Set([...bootstrap, ...tools]).size,
     storeBytes,
     spoolBytes,
     nodeImageBytes: checkout,
