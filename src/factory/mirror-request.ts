@@ -126,7 +126,7 @@ export async function factoryRequest(factory: Factory, filter: RequestOptions): 
     ...(fromChannel.length === 0 ? [] : [{ channels: fromChannel, architectures: [] }]),
   ];
   return {
-    imageSets: [imageSet, ...platforms.map((platform) => platformOnly(factory.file, platform))],
+    imageSets: [imageSet, ...platforms.map((platform) => platformOnly(imageSet, factory.file, platform))],
     imageSet: digest,
     tools: registryTool(factory),
     ...(bootstrap.length === 0 ? {} : { bootstrap }),
@@ -138,8 +138,9 @@ export async function factoryRequest(factory: Factory, filter: RequestOptions): 
   };
 }
 
-function platformOnly(file: string, platform: ImageSet['platform']): ImageSet {
-  const rest = { operators: [], additionalImages: [], blockedImages: [], helm: [], samples: [], ignored: [] };
+/** A release that the factory names, not its image set; what that blocks is blocked here too. */
+function platformOnly({ blockedImages }: ImageSet, file: string, platform: ImageSet['platform']): ImageSet {
+  const rest = { operators: [], additionalImages: [], blockedImages, helm: [], samples: [], ignored: [] };
   return { apiVersion: 'mirror.openshift.io/v2alpha1', file, platform, ...rest };
 }
 

@@ -4,7 +4,7 @@ import type { Overlays } from './overlay.ts';
 import type { Step } from './step.ts';
 
 /** The kernel argument with which a technician has the same build installed once more. */
-const REINSTALL_KARG = 'edgefab.reinstall=1';
+export const REINSTALL_KARG = 'edgefab.reinstall=1';
 
 const GUARD = 'edgefab-reinstall-guard.service';
 const PULL_UNIT = '/etc/systemd/system/node-image-pull.service';
