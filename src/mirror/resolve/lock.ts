@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { stringify } from 'yaml';
 import { z } from 'zod/v4';
+import { blockYaml } from '../../formats/block-yaml.ts';
 import { parseCheckedYaml } from '../../formats/checked-yaml.ts';
 import { type Digest, isDigest } from '../../oci/digest.ts';
 
@@ -144,18 +144,14 @@ function lockText(value: Lock): string {
           },
         }),
   };
-  const end = ignored.length === 0 ? '' : yamlText({ ignored });
-  if (images.length === 0) return yamlText({ ...document, images }) + end;
-  // One image at a time: the text of thousands written at once takes a hundred times its size in memory.
-  const items = images.map((image) => yamlText({ images: [image] }).slice(IMAGES_KEY.length));
-  return [yamlText(document), IMAGES_KEY, ...items, end].join('');
+  const end = ignored.length === 0 ? '' : blockYaml({ ignored });
+  if (images.length === 0) return blockYaml({ ...document, images }) + end;
+  // One image at a time: one whose texts need the library costs no other its speed.
+  const items = images.map((image) => blockYaml({ images: [image] }).slice(IMAGES_KEY.length));
+  return [blockYaml(document), IMAGES_KEY, ...items, end].join('');
 }
 
 const IMAGES_KEY = 'images:\n';
-
-function yamlText(value: object): string {
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
-}
 
 /** The sha256 of a lock's canonical text, by which caches and build ids name it. */
 export function lockId(value: Lock): Digest {
