@@ -13,7 +13,8 @@
 #   EDGEFAB_PORT, EDGEFAB_TOOL_IMAGE, EDGEFAB_TOOL_VIEW
 #   EDGEFAB_RUN  folder for the mount point, the status files and the containers' state
 #
-# Exit status: 2 there is nothing to serve, see /run/edgefab/registry.status; else the server's.
+# Exit status: 0 ended because it was told to; 2 there is nothing to serve, see /run/edgefab/registry.status;
+# else the server's, where 1 stands for its 2.
 set -euo pipefail
 export LC_ALL=C
 # shellcheck source-path=SCRIPTDIR source=edgefab-disk.sh
@@ -136,20 +137,33 @@ unconfined_option() {
 
 # Runs the server; further arguments are options of its container.
 serve() {
-  local name=$1 program option
+  local name=$1 program option child status stopping=no
   local -a options=("${@:2}")
   read -r _ program _ <"$stamp"
   option=$(unconfined_option)
   [[ -z $option ]] || options+=("$option")
   # The whole cache is mounted, not only the view: the view's links lead out of it. dac_override lets the
   # server read what another user wrote.
-  exec "${TOOL_PODMAN[@]}" run --rm --replace --name "$name" --pull never --network host --read-only \
+  "${TOOL_PODMAN[@]}" run --rm --replace --name "$name" --pull never --network host --read-only \
     --user 0:0 --cap-drop all --cap-add dac_override --security-opt no-new-privileges "${options[@]}" \
     --no-healthcheck --log-driver none --image-volume ignore \
     --env OTEL_TRACES_EXPORTER=none \
     --mount "type=bind,source=$mount_point,destination=/cache,ro=true" \
     --mount "type=bind,source=$settings,destination=/etc/edgefab,ro=true" \
-    --entrypoint "$program" "$image" serve /etc/edgefab/registry.yml
+    --entrypoint "$program" "$image" serve /etc/edgefab/registry.yml </dev/null &
+  child=$!
+  # The first process of a container cannot die of a signal: told to end, the server exits with 2, as it does when
+  # it breaks down. What was asked for is no failure.
+  trap 'stopping=yes; kill -TERM "$child" 2>/dev/null || true' TERM INT
+  while :; do
+    status=0
+    wait "$child" || status=$?
+    kill -0 "$child" 2>/dev/null || break
+  done
+  if [[ $stopping == yes ]]; then
+    exit 0
+  fi
+  exit "$((status == 2 ? 1 : status))"
 }
 
 clean() {
