@@ -1,8 +1,10 @@
 #!/bin/bash
 # Serves the edgefab cache as a read-only registry on loopback, from a container of its own.
 #
+#   begin    says that a start has begun, so that nobody takes the end of the last one for its result
 #   prepare  checks that the cache is there, loads the registry's image, lays out its settings
 #   serve    serves on 127.0.0.1, in the foreground
+#   start    prepares, then serves
 #   serve6   the same on [::1]: the server takes one address only
 #   clean    takes away what ended servers left behind, so that nothing holds the cache
 #   clean6   the same for the server on [::1] alone
@@ -105,9 +107,14 @@ lay_out_settings() {
   fi
 }
 
+begin() {
+  write_status "starting - the registry for port $port"
+}
+
 prepare() {
   local why file
-  write_status "starting - the registry for port $port"
+  begin
+  mkdir -p "$work"
   if ! mountpoint -q "$mount_point"; then
     why=$(cat "$run/cache.status" 2>/dev/null || true)
     stop "the cache is not mounted: ${why:-edgefab-cache.service did not run}"
@@ -119,6 +126,7 @@ prepare() {
   done
   lay_out_settings
   store_is_sound || load_image
+  rm -rf "$work"
 }
 
 # Prints the option that switches confinement off, where the labels would keep the server from its files: a
@@ -180,17 +188,25 @@ clean() {
 
 mkdir -p "$run"
 case ${1:-} in
-  prepare)
-    mkdir -p "$work"
-    trap 'rm -rf "$work"' EXIT
-    prepare
-    ;;
+  begin) begin ;;
+  prepare) prepare ;;
   serve) serve edgefab-registry ;;
+  start)
+    prepare
+    serve edgefab-registry
+    ;;
   serve6)
     if ! grep -qs '^00000000000000000000000000000001 ' /proc/net/if_inet6; then
       say "this machine has no [::1]: the registry is on 127.0.0.1 only"
       exit 0
     fi
+    # The first server loads the image for both.
+    for ((waited = 0; waited < 300; waited++)); do
+      if [[ -s $stamp ]] || ! grep -qs '^starting' "$status_file"; then
+        break
+      fi
+      sleep 1
+    done
     if [[ ! -s $stamp ]] || grep -qs '^stopped' "$status_file"; then
       say "the registry does not run, so neither does its second server"
       exit 2
@@ -201,7 +217,7 @@ case ${1:-} in
   clean) clean ;;
   clean6) tool_podman rm --force --ignore edgefab-registry-v6 >/dev/null 2>&1 || true ;;
   *)
-    say "usage: edgefab-registry.sh prepare|serve|serve6|clean|clean6"
+    say "usage: edgefab-registry.sh begin|prepare|serve|start|serve6|clean|clean6"
     exit 2
     ;;
 esac
