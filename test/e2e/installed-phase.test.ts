@@ -56,7 +56,10 @@ describe.skipIf(!canBoot)(`the installed node of a patched config, under systemd
   test('without the disk the node starts all the same, and says what is missing', async () => {
     const source = bipIgnition({ line: '4.18', releaseImage: world.release.image });
     const ignition = await patchConfig(world, source, []);
-    const machine = await bootInstalled(ignition, [], { operator: '127.0.0.1:1/none', os: '127.0.0.1:1/none' });
+    const machine = await bootInstalled(ignition, [], {
+      operator: '127.0.0.1:1/none',
+      os: '127.0.0.1:1/none',
+    });
     await machine.reached('kubelet.service', 'active', 30);
     expect(machine.text('/run/edgefab/cache.status')).toMatch(
       /^stopped - no partition labelled edgefab holds/,
