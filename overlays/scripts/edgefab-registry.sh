@@ -1,8 +1,10 @@
 #!/bin/bash
 # Serves the edgefab cache as a read-only registry on loopback, from a container of its own.
 #
+#   begin    says that a start has begun, so that nobody takes the end of the last one for its result
 #   prepare  checks that the cache is there, loads the registry's image, lays out its settings
 #   serve    serves on 127.0.0.1, in the foreground
+#   start    prepares, then serves
 #   serve6   the same on [::1]: the server takes one address only
 #   clean    takes away what ended servers left behind, so that nothing holds the cache
 #   clean6   the same for the server on [::1] alone
@@ -13,7 +15,8 @@
 #   EDGEFAB_PORT, EDGEFAB_TOOL_IMAGE, EDGEFAB_TOOL_VIEW
 #   EDGEFAB_RUN  folder for the mount point, the status files and the containers' state
 #
-# Exit status: 2 there is nothing to serve, see /run/edgefab/registry.status; else the server's.
+# Exit status: 0 ended because it was told to; 2 there is nothing to serve, see /run/edgefab/registry.status;
+# else the server's, where 1 stands for its 2.
 set -euo pipefail
 export LC_ALL=C
 # shellcheck source-path=SCRIPTDIR source=edgefab-disk.sh
@@ -104,9 +107,14 @@ lay_out_settings() {
   fi
 }
 
+begin() {
+  write_status "starting - the registry for port $port"
+}
+
 prepare() {
   local why file
-  write_status "starting - the registry for port $port"
+  begin
+  mkdir -p "$work"
   if ! mountpoint -q "$mount_point"; then
     why=$(cat "$run/cache.status" 2>/dev/null || true)
     stop "the cache is not mounted: ${why:-edgefab-cache.service did not run}"
@@ -118,6 +126,7 @@ prepare() {
   done
   lay_out_settings
   store_is_sound || load_image
+  rm -rf "$work"
 }
 
 # Prints the option that switches confinement off, where the labels would keep the server from its files: a
@@ -136,20 +145,33 @@ unconfined_option() {
 
 # Runs the server; further arguments are options of its container.
 serve() {
-  local name=$1 program option
+  local name=$1 program option child status stopping=no
   local -a options=("${@:2}")
   read -r _ program _ <"$stamp"
   option=$(unconfined_option)
   [[ -z $option ]] || options+=("$option")
   # The whole cache is mounted, not only the view: the view's links lead out of it. dac_override lets the
   # server read what another user wrote.
-  exec "${TOOL_PODMAN[@]}" run --rm --replace --name "$name" --pull never --network host --read-only \
+  "${TOOL_PODMAN[@]}" run --rm --replace --name "$name" --pull never --network host --read-only \
     --user 0:0 --cap-drop all --cap-add dac_override --security-opt no-new-privileges "${options[@]}" \
     --no-healthcheck --log-driver none --image-volume ignore \
     --env OTEL_TRACES_EXPORTER=none \
     --mount "type=bind,source=$mount_point,destination=/cache,ro=true" \
     --mount "type=bind,source=$settings,destination=/etc/edgefab,ro=true" \
-    --entrypoint "$program" "$image" serve /etc/edgefab/registry.yml
+    --entrypoint "$program" "$image" serve /etc/edgefab/registry.yml </dev/null &
+  child=$!
+  # The first process of a container cannot die of a signal: told to end, the server exits with 2, as it does when
+  # it breaks down. What was asked for is no failure.
+  trap 'stopping=yes; kill -TERM "$child" 2>/dev/null || true' TERM INT
+  while :; do
+    status=0
+    wait "$child" || status=$?
+    kill -0 "$child" 2>/dev/null || break
+  done
+  if [[ $stopping == yes ]]; then
+    exit 0
+  fi
+  exit "$((status == 2 ? 1 : status))"
 }
 
 clean() {
@@ -166,17 +188,25 @@ clean() {
 
 mkdir -p "$run"
 case ${1:-} in
-  prepare)
-    mkdir -p "$work"
-    trap 'rm -rf "$work"' EXIT
-    prepare
-    ;;
+  begin) begin ;;
+  prepare) prepare ;;
   serve) serve edgefab-registry ;;
+  start)
+    prepare
+    serve edgefab-registry
+    ;;
   serve6)
     if ! grep -qs '^00000000000000000000000000000001 ' /proc/net/if_inet6; then
       say "this machine has no [::1]: the registry is on 127.0.0.1 only"
       exit 0
     fi
+    # The first server loads the image for both.
+    for ((waited = 0; waited < 300; waited++)); do
+      if [[ -s $stamp ]] || ! grep -qs '^starting' "$status_file"; then
+        break
+      fi
+      sleep 1
+    done
     if [[ ! -s $stamp ]] || grep -qs '^stopped' "$status_file"; then
       say "the registry does not run, so neither does its second server"
       exit 2
@@ -187,7 +217,7 @@ case ${1:-} in
   clean) clean ;;
   clean6) tool_podman rm --force --ignore edgefab-registry-v6 >/dev/null 2>&1 || true ;;
   *)
-    say "usage: edgefab-registry.sh prepare|serve|serve6|clean|clean6"
+    say "usage: edgefab-registry.sh begin|prepare|serve|start|serve6|clean|clean6"
     exit 2
     ;;
 esac

@@ -1,5 +1,10 @@
+import type { Ignition } from '../../src/boot/ignition/ignition.ts';
+import { releaseImage } from '../../src/boot/ignition/release-image.ts';
 import type { PatchOptions } from '../../src/boot/patch/patch-ignition.ts';
 import type { PreloadImage } from '../../src/boot/patch/preload-list.ts';
+import type { RegistrySettings } from '../../src/boot/patch/registry-settings.ts';
+import { REGISTRY_PORT } from '../../src/boot/patch/registry-settings.ts';
+import { makeRegistryCertificates } from './registry-leaf.ts';
 
 /** A made-up image whose digest is one letter over and over. */
 export function preloadImage(letter: string, phase: PreloadImage['phase']): PreloadImage {
@@ -18,3 +23,38 @@ export const PATCH_OPTIONS: PatchOptions = {
   images: [preloadImage('b', 'both'), preloadImage('a', 'live'), preloadImage('c', 'installed')],
   cacheId: 'cache-1',
 };
+
+/** Options of a patch in registry mode, with all that a site can ask for around it. */
+export function deliveryOptions(
+  ignition: Ignition,
+  options: Pick<RegistrySettings, 'location' | 'keepOnNode'> & { readonly version: string },
+): PatchOptions {
+  const { version, location, keepOnNode } = options;
+  const [source = ''] = releaseImage(ignition).split('@');
+  const { reference, view } = preloadImage('d', 'both');
+  return {
+    hostname: 'bip',
+    cacheMode: 'registry',
+    version,
+    localDns: { clusterName: 'bip', domain: 'example.com', nodeAddresses: ['192.168.86.45'] },
+    ntpServers: ['10.0.0.1'],
+    registry: {
+      settings: {
+        port: REGISTRY_PORT,
+        cacheLabel: location === 'usb' ? 'edgefab' : 'edgefab-node',
+        cacheId: 'cache-1',
+        tool: { reference, view },
+        location,
+        keepOnNode,
+        installDisk: undefined,
+        buildId: 'b-1',
+        buildTime: new Date('2026-11-21T10:00:00Z'),
+      },
+      certificates: makeRegistryCertificates(),
+      repositories: [{ source, mirror: `localhost:${REGISTRY_PORT}/${source}` }],
+      tagged: [],
+      catalogs: [],
+      site: 'bip',
+    },
+  };
+}
