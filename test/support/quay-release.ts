@@ -9,8 +9,8 @@ import { blobsOf, type MadeImage, type MadeList, makeManifestList } from './made
 import { programFiles } from './program-layer.ts';
 import { makeRunnableImage } from './runnable-image.ts';
 
-export const RELEASE_REPOSITORY = 'quay.io/openshift-release-dev/ocp-release';
-export const COMPONENT_REPOSITORY = 'quay.io/openshift-release-dev/ocp-v4.0-art-dev';
+const RELEASE_REPOSITORY = 'quay.io/openshift-release-dev/ocp-release';
+const COMPONENT_REPOSITORY = 'quay.io/openshift-release-dev/ocp-v4.0-art-dev';
 export const TOOL_IMAGE = 'docker.io/library/registry:2.8.3';
 
 /** A made-up release under the names of the real one, served on loopback. */
