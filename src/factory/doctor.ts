@@ -54,13 +54,6 @@ export async function examine(factoryFile: string, host: DoctorHost): Promise<Fi
   if (factory.sites.some((site) => site.ignition === undefined)) {
     findings.push(await installerFinding(factory.media?.installer ?? 'openshift-install', host));
   }
-  for (const site of factory.sites.filter(({ cache }) => cache.mode === 'registry')) {
-    findings.push({
-      what: `site ${site.name}`,
-      state: 'missing',
-      detail: 'cache.mode registry does not exist yet; set cache.mode: preload',
-    });
-  }
   findings.push(...(factory.media === undefined ? [NO_MEDIA] : await isoFinding(factory.media.liveIso)));
   findings.push(...(await spaceFindings(factory.paths.cache)));
   return findings;

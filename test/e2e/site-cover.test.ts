@@ -164,3 +164,20 @@ cp "$here/made-$(wc -l <"$here/runs" | tr -d ' ').ign" "$4/bootstrap-in-place-fo
   expect((await build()).equals(renewed)).toBe(true);
   expect(runs()).toBe(2);
 });
+
+test('a site that is none is told before anything is hashed', async () => {
+  const factory = await makeFactory();
+  const cwd = factory.folder;
+  expect((await runEdgefab(['precache', '--insecure', '--quiet'], { cwd })).status).toBe(0);
+  const run = await runEdgefab(['cache', 'verify', 'cache', '--for', 'bop'], { cwd });
+  expect(run).toMatchObject({ status: 2, stdout: '' });
+  expect(run.stderr).toContain('has no site "bop": it has bip');
+});
+
+test('doctor finds nothing wrong with a site that gets its images from a registry', async () => {
+  const factory = await makeFactory({ cacheMode: 'registry' });
+  const run = await runEdgefab(['doctor'], { cwd: factory.folder });
+  expect(run.stdout).not.toContain('registry does not exist');
+  expect(run.stdout).not.toContain('MISSING');
+  expect(run.status).toBe(0);
+});

@@ -3,8 +3,10 @@ import { availableParallelism } from 'node:os';
 import { Args, Flags } from '@oclif/core';
 import { EdgefabError } from '../../errors.ts';
 import type { CoverageReport } from '../../factory/coverage.ts';
+import { loadFactory } from '../../factory/load.ts';
 import { proveSite } from '../../factory/prove-site.ts';
 import { repairCache } from '../../factory/repair-cache.ts';
+import { selectSites } from '../../factory/select-sites.ts';
 import { describeGaps } from '../../factory/site-coverage.ts';
 import { realHost } from '../../host/real-host.ts';
 import type { ImageRole } from '../../mirror/resolve/lock.ts';
@@ -53,6 +55,8 @@ export default class CacheVerify extends EdgefabCommand {
     const { folder } = args;
     if ((await stat(folder).catch(() => undefined))?.isFile() === true)
       return await this.#verifyDelta(folder);
+    // A name that is none is told before an hour of hashing.
+    if (flags.for !== undefined) selectSites(await loadFactory(flags.factory, realHost), [flags.for]);
     const report = await this.#verify(folder);
     for (const fault of report.strays) this.say('warn', `${fault.path} belongs to no image of the lock`);
     if (report.faults.length > 0 && !flags.repair) throw verifyError(folder, report.faults);
