@@ -1,7 +1,6 @@
 import { mkdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { hasCode } from '../../errors.ts';
-import { type Digest, digestHex } from '../../oci/digest.ts';
+import { type Digest, digestHex, digestOf } from '../../oci/digest.ts';
 import type { LockedImage } from '../resolve/lock.ts';
 import { asDiskFull } from './disk-full.ts';
 import { dirViewName, storePaths } from './store-paths.ts';
@@ -49,10 +48,12 @@ const VERSION = 'Directory Transport Version: 1.1\n';
 export async function writeDirView(root: string, view: DirView): Promise<string> {
   const name = dirViewName(view.repository, view.digest);
   const target = join(root, name);
-  const building = join(storePaths.temporary(root), `view-${digestHex(view.digest)}-${process.pid}`);
   if (await isThere(target)) return name;
+  // By its whole name: several views are built at once, and one digest may be in several repositories.
+  const building = join(storePaths.temporary(root), `view-${digestHex(digestOf(Buffer.from(name)))}`);
   try {
     await mkdir(dirname(target), { recursive: true });
+    // What a run that was killed left; no other run writes here now.
     await rm(building, { recursive: true, force: true });
     await mkdir(building);
     await writeFile(join(building, 'version'), VERSION);
@@ -60,7 +61,6 @@ export async function writeDirView(root: string, view: DirView): Promise<string>
     await rename(building, target);
   } catch (error) {
     await rm(building, { recursive: true, force: true });
-    if (hasCode(error, 'ENOTEMPTY') || hasCode(error, 'EEXIST')) return name;
     throw asDiskFull(error, target);
   }
   return name;
