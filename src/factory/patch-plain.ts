@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import { loadRegistryCa } from '../boot/certs/registry-ca-folder.ts';
 import type { Ignition } from '../boot/ignition/ignition.ts';
 import { type PatchOptions, type PatchResult, patchIgnition } from '../boot/patch/patch-ignition.ts';
 import { type RegistryMade, registryMade } from '../boot/patch/registry-made.ts';
@@ -66,7 +67,8 @@ export async function patchPlain(
     cache.lock,
     await heldCatalogs(cache.folder, cache.lock),
   );
-  const made = registryMade(ignition) ?? (await makeRegistry(ignition, options, cache.lock, host));
+  const made =
+    (await madeBefore(ignition, options, host)) ?? (await makeRegistry(ignition, options, cache.lock, host));
   return await patchIgnition(ignition, {
     ...common,
     registry: {
@@ -88,6 +90,26 @@ export async function patchPlain(
       site: options.hostname,
     },
   });
+}
+
+/** What an earlier patch made; refused where its CA is not the one that is named now: the node would trust another. */
+async function madeBefore(
+  ignition: Ignition,
+  { registryCa: folder }: PlainPatch,
+  host: Pick<Host, 'now'>,
+): Promise<RegistryMade | undefined> {
+  const made = registryMade(ignition);
+  if (made === undefined || folder === undefined) return made;
+  const named = await loadRegistryCa(folder, host);
+  if (named === undefined || named.certPem.trim() === made.certificates.caPem.trim()) return made;
+  throw new EdgefabError(
+    `${ignition.where} was patched with another registry CA than the one in ${folder}: a node trusts one of them only`,
+    {
+      code: 'REGISTRY_CA_MISMATCH',
+      suggestions: ['Patch the Ignition config as openshift-install wrote it, or leave --registry-ca out'],
+      place: { file: ignition.where },
+    },
+  );
 }
 
 async function makeRegistry(

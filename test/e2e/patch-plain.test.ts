@@ -107,6 +107,20 @@ describe('ignition patch in mode registry, without a factory', () => {
     expect(() => statSync(join(out, 'a', 'registry-ca', 'ca.key'))).toThrow('ENOENT');
   });
 
+  test('another CA than the one it was patched with is refused, not passed over', async () => {
+    const out = tempFolder();
+    const once = join(out, 'once.ign');
+    expect((await runEdgefab(patch(once, '--cache', at('cache')))).status).toBe(0);
+    await writeRegistryCa(join(out, 'other'), registryCa());
+    const again = await runEdgefab([
+      ...['ignition', 'patch', once, '--hostname', 'bip', '--cache', at('cache')],
+      ...['--registry-ca', join(out, 'other'), '-o', join(out, 'twice.ign')],
+    ]);
+    expect(again.status).toBe(4);
+    expect(again.stderr).toContain('REGISTRY_CA_MISMATCH');
+    expect(() => statSync(join(out, 'twice.ign'))).toThrow('ENOENT');
+  });
+
   test('--explain tells each step and what differs, without a secret', async () => {
     const out = tempFolder();
     const run = await runEdgefab(patch(join(out, 'a.ign'), '--cache', at('cache'), '--explain'));
