@@ -165,8 +165,11 @@ function signatureGap(release: string, version: string | undefined, lock: Lock):
   const parsed = version === undefined ? undefined : parseReleaseVersion(version);
   if (parsed === undefined || FIRST_WITH_POLICY === undefined) return undefined;
   if (compareReleaseVersions(parsed, FIRST_WITH_POLICY) < 0) return undefined;
-  const locked = lock.images.find((image) => `${image.source}@${image.digest}` === release);
-  if (locked === undefined || (locked.signatures ?? []).length > 0) return undefined;
+  const signed = lock.images.some(
+    ({ source, digest: list, archDigest, signatures = [] }) =>
+      [list, archDigest].some((digest) => `${source}@${digest}` === release) && signatures.length > 0,
+  );
+  if (signed) return undefined;
   return {
     reference: release,
     role: 'release',

@@ -123,4 +123,22 @@ describe('the proof that a cache covers an install', () => {
     const { gaps } = await prove(await makeWorld({ line: '4.21' }, '4.21.3'));
     expect(gaps).toMatchObject([{ role: 'release', why: 'the lock has no sigstore signature of it' }]);
   });
+
+  test('fails from 4.21 on for a release image that the lock does not know, too', async () => {
+    const world = await makeWorld({ line: '4.21' }, '4.21.3');
+    const images = world.lock.images.filter(({ digest }) => digest !== world.lock.release?.digest);
+    const { gaps } = await prove({ ...world, lock: { ...world.lock, images } });
+    expect(gaps).toMatchObject([{ role: 'release', why: 'the lock has no sigstore signature of it' }]);
+  });
+
+  test('holds from 4.21 on with a signature in the lock', async () => {
+    const world = await makeWorld({ line: '4.21' }, '4.21.3');
+    const [signature] = world.lock.images.filter(({ roles }) => roles.includes('tool'));
+    const images = world.lock.images.map((image) =>
+      image.digest === world.lock.release?.digest && signature !== undefined
+        ? { ...image, signatures: [signature.digest] }
+        : image,
+    );
+    expect((await prove({ ...world, lock: { ...world.lock, images } })).gaps).toEqual([]);
+  });
 });
