@@ -2,9 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { certificateHorizon } from '../boot/certs/certificate-horizon.ts';
-import { certificatesOf } from '../boot/certs/certificates-of.ts';
-import { assertShelfLife } from '../boot/certs/shelf-life.ts';
+import { assertShelfLife, daysAndHours, type ShelfLife, shelfLifeOf } from '../boot/certs/shelf-life.ts';
 import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
 import { buildSiteIso, type IsoReceipt } from '../boot/iso/build-site-iso.ts';
 import { inspectIso } from '../boot/iso/inspect-iso.ts';
@@ -24,9 +22,6 @@ import { refuseUnsupported } from './refuse-unsupported.ts';
 import type { Site } from './site.ts';
 import { assertCovered } from './site-coverage.ts';
 import { EDGEFAB_VERSION } from './version.ts';
-
-/** How long a stick should be good for on the shelf unless the site says otherwise: 7 days. */
-const USUAL_SHELF_LIFE_MS = 7 * 24 * 3600 * 1000;
 
 /** What was built for one site, without a secret in it; `receipt.json` beside the ISO. */
 export interface SiteReceipt {
@@ -93,8 +88,8 @@ export async function buildSite(
     network,
     warnings: made,
   } = await patchSite(factory, site, { lock, cacheId: cache.cacheId, features, renew }, host);
-  const { shelfLifeMs } = site.certificates;
-  if (!allowShortLife) assertShelfLife(marked, { now: host.now(), shelfLifeMs });
+  const shelf = { now: host.now(), shelfLifeMs: site.certificates.shelfLifeMs };
+  if (!allowShortLife) assertShelfLife(marked, shelf);
   await assertCovered(marked, site, lock, factory.paths.cache, allowMissing);
   const kargs = {
     append: [...network.kargs, ...takeOverKargs(network, marked), ...site.kargs.append],
@@ -113,7 +108,7 @@ export async function buildSite(
     },
     host,
   );
-  const horizon = certificateHorizon(certificatesOf(marked));
+  const life = shelfLifeOf(marked, shelf);
   const receipt: SiteReceipt = {
     site: site.name,
     buildId: id,
@@ -133,13 +128,13 @@ export async function buildSite(
     network: { way: network.way, files: network.keyfiles.map((file) => file.name) },
     patch: report,
     certificates:
-      horizon === undefined
+      life.state === 'none'
         ? null
-        : { notAfter: horizon.notAfter.toISOString(), path: horizon.certificates[0]?.path ?? '' },
-    warnings: [
-      ...made,
-      ...(horizon === undefined ? [] : horizonWarnings(site, horizon.notAfter, host.now())),
-    ],
+        : {
+            notAfter: life.horizon.notAfter.toISOString(),
+            path: life.horizon.certificates[0]?.path ?? '',
+          },
+    warnings: [...made, ...lifeWarnings(life)],
     writer: `edgefab/${EDGEFAB_VERSION}`,
   };
   await writeFileDurably(
@@ -149,15 +144,14 @@ export async function buildSite(
   return receipt;
 }
 
-function horizonWarnings(site: Site, notAfter: Date, now: Date): string[] {
-  const shelfLifeMs = site.certificates.shelfLifeMs ?? USUAL_SHELF_LIFE_MS;
-  const leftHours = Math.floor((notAfter.getTime() - now.getTime()) / 3_600_000);
-  if (leftHours * 3_600_000 >= shelfLifeMs) return [];
-  const when = notAfter.toISOString();
+/** What a stick that was built all the same must say. */
+function lifeWarnings(life: ShelfLife): string[] {
+  if (life.state === 'none' || life.state === 'enough') return [];
+  const when = life.horizon.notAfter.toISOString();
   return [
-    leftHours < 0
+    life.state === 'ended'
       ? `the certificates inside ended at ${when}: this stick will not install; make a new Ignition`
-      : `the certificates inside end at ${when}, in ${leftHours} h: boot this stick before then`,
+      : `the certificates inside end at ${when}, in ${daysAndHours(life.leftMs)}: boot this stick before then`,
   ];
 }
 

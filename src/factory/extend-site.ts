@@ -11,7 +11,7 @@ import type { Site } from './site.ts';
 /** The site's config after its certificates were extended, kept because an ECDSA signature never comes out twice. */
 const KEPT = 'extended.ign';
 
-type Extended = Pick<Extension, 'ignition' | 'changes' | 'warnings'>;
+type Extended = Pick<Extension, 'ignition' | 'warnings'>;
 
 /** Makes a site's certificates last as long as it wants, from the time of the build on; as they are when it does not say. */
 export function extendFor(
@@ -21,7 +21,7 @@ export function extendFor(
   earlier?: Ignition,
 ): Extended {
   const { validForMs } = certificates;
-  if (validForMs === undefined) return { ignition, changes: [], warnings: [] };
+  if (validForMs === undefined) return { ignition, warnings: [] };
   return extendCertificates(ignition, { validForMs, now: buildTime, earlier });
 }
 

@@ -34,8 +34,6 @@ export interface PatchedSite {
   readonly report: readonly StepReport[];
   readonly buildId: string;
   readonly network: NetworkPlan;
-  /** The certificates that were signed again with a longer life. */
-  readonly certificates: Extension['changes'];
   readonly warnings: readonly string[];
 }
 
@@ -55,7 +53,7 @@ interface Made {
   readonly certificates: () => Promise<RegistryCertificates>;
   readonly unpatched: (registry: InstallConfigRegistry | undefined) => Promise<Ignition>;
   /** The config with certificates that last as long as the site wants. */
-  readonly extended: (unpatched: Ignition) => Promise<Pick<Extension, 'ignition' | 'changes' | 'warnings'>>;
+  readonly extended: (unpatched: Ignition) => Promise<Pick<Extension, 'ignition' | 'warnings'>>;
 }
 
 /**
@@ -156,7 +154,6 @@ async function patched(
     report,
     buildId: id,
     network,
-    certificates: extended.changes,
     warnings: extended.warnings,
   };
 }

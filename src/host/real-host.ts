@@ -35,7 +35,7 @@ export const realHost: Host = {
   flushFileSystem: (folder) =>
     new Promise((resolve, reject) => {
       // Not by execa: loading it takes longer than the flush.
-      execFile('sync', ['-f', folder], (error) => {
+      execFile('sync', ['-f', folder], { env: { ...process.env, LC_ALL: 'C' } }, (error) => {
         if (error === null) resolve(true);
         else if (hasCode(error, 'ENOENT') || /unrecognized|invalid option/.test(error.message))
           resolve(false);
