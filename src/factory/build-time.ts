@@ -5,6 +5,7 @@ import { EdgefabError, hasCode } from '../errors.ts';
 import { parseCheckedYaml } from '../formats/checked-yaml.ts';
 import type { Host } from '../host/host.ts';
 import { writeFileDurably } from '../mirror/store/write-file-durably.ts';
+import { writeOnce } from './write-once.ts';
 
 const FILE = 'batch.json';
 
@@ -34,12 +35,13 @@ export function buildTime(host: Pick<Host, 'env' | 'now'>): Date {
 
 /**
  * Gets the one time all sites of an output folder are built at, in whole seconds: it is fixed by the first build and
- * kept in `batch.json`, so that building again gives the same bytes; `renew` fixes a new one. Throws FACTORY_INVALID for a damaged one.
+ * kept in `batch.json`, so that building again gives the same bytes; `renew` fixes a new one. Of several processes that
+ * begin at once, one fixes it for all. Throws FACTORY_INVALID for a damaged one.
  */
 export async function keptBuildTime(
   out: string,
   renew: boolean,
-  host: Pick<Host, 'now' | 'env'>,
+  host: Pick<Host, 'now' | 'env' | 'randomBytes'>,
 ): Promise<Date> {
   const given = fromEnvironment(host);
   if (given !== undefined) return given;
@@ -48,9 +50,13 @@ export async function keptBuildTime(
   if (kept !== undefined) return kept;
   const now = new Date(Math.floor(host.now().getTime() / 1000) * 1000);
   const document = { apiVersion: 'edgefab.io/v1', kind: 'Batch', buildTime: now.toISOString() };
+  const text = `${JSON.stringify(document, null, 2)}\n`;
   await mkdir(out, { recursive: true, mode: 0o700 });
-  await writeFileDurably(path, `${JSON.stringify(document, null, 2)}\n`, 0o600);
-  return now;
+  if (renew) {
+    await writeFileDurably(path, text, 0o600);
+    return now;
+  }
+  return (await writeOnce(path, text, 0o600, host)) ? now : ((await loadKept(path)) ?? now);
 }
 
 async function loadKept(path: string): Promise<Date | undefined> {

@@ -28,8 +28,15 @@ export async function registryCa(
   const known = await loadRegistryCa(folder, host);
   if (known !== undefined) return known;
   const made = makeRegistryCa(registryValidity(buildTime), host);
-  await writeRegistryCa(folder, made);
-  return made;
+  try {
+    await writeRegistryCa(folder, made);
+    return made;
+  } catch (error) {
+    // Another process that builds for the same factory was first: its CA is the one.
+    const theirs = hasCode(error, 'TARGET_EXISTS') ? await loadRegistryCa(folder, host) : undefined;
+    if (theirs === undefined) throw error;
+    return theirs;
+  }
 }
 
 /** The folder of a factory's registry CA. */

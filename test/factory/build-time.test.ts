@@ -1,10 +1,15 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { keptBuildTime } from '../../src/factory/build-time.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-const at = (iso: string, env: Record<string, string> = {}) => ({ now: () => new Date(iso), env });
+const at = (iso: string, env: Record<string, string> = {}) => ({
+  now: () => new Date(iso),
+  env,
+  randomBytes: (size: number) => randomBytes(size),
+});
 
 describe('the time sites are built at', () => {
   test('is fixed by the first build, in whole seconds, and kept', async () => {
@@ -20,6 +25,15 @@ describe('the time sites are built at', () => {
       kind: 'Batch',
       buildTime: '2026-11-21T10:00:00.000Z',
     });
+  });
+
+  test('is one, whoever of several that begin at once comes first', async () => {
+    const out = join(tempFolder(), 'out');
+    const hosts = Array.from({ length: 8 }, (_, second) => at(`2026-11-21T10:00:0${second}Z`));
+    const times = await Promise.all(hosts.map((host) => keptBuildTime(out, false, host)));
+    expect(new Set(times.map((time) => time.getTime())).size).toBe(1);
+    expect(await keptBuildTime(out, false, at('2027-01-01T00:00:00Z'))).toEqual(times[0]);
+    expect(readdirSync(out)).toEqual(['batch.json']);
   });
 
   test('is that of SOURCE_DATE_EPOCH where it is set, and then not kept', async () => {

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { registryCa, registryCaFolder, registryLeaf } from '../../src/factory/registry-trust.ts';
@@ -25,6 +25,15 @@ describe('the trust of the registry on the machines', () => {
     expect((await registryLeaf(join(out, 'other'), ca, realHost)).certificatePem).not.toBe(
       made.certificatePem,
     );
+  });
+
+  test('is one CA, whoever of several that begin at once comes first', async () => {
+    const out = tempFolder();
+    const made = await Promise.all(
+      Array.from({ length: 6 }, () => registryCa(join(out, 'ca'), BUILD_TIME, realHost)),
+    );
+    expect(new Set(made.map(({ certPem }) => certPem)).size).toBe(1);
+    expect(readdirSync(out)).toEqual(['ca']);
   });
 
   test('a certificate of another CA is made anew: nobody would trust the old one', async () => {

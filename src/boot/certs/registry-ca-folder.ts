@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { EdgefabError, hasCode } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { refusedNames } from './name-constraints.ts';
@@ -132,12 +132,27 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
   }
 }
 
-/**
- * Writes a registry CA into a folder, `ca.key` (0600) and `ca.crt` (0644), once: machines trust it for as long as
- * they live, so what is there is never replaced. Throws TARGET_EXISTS, FILE_UNREADABLE.
- */
-export async function writeRegistryCa(folder: string, ca: RegistryCa): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+async function writePair(folder: string, ca: RegistryCa): Promise<void> {
   await writeNew(join(folder, KEY), ca.keyPem, 0o600);
   await writeNew(join(folder, CERTIFICATE), ca.certPem, 0o644);
+}
+
+/**
+ * Writes a registry CA into a folder, `ca.key` (0600) and `ca.crt` (0644), once: machines trust it for as long as
+ * they live, so what is there is never replaced. A new folder appears with both in it or not at all. Throws
+ * TARGET_EXISTS, FILE_UNREADABLE.
+ */
+export async function writeRegistryCa(folder: string, ca: RegistryCa): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+  const made = await mkdtemp(`${folder}.`);
+  try {
+    await writePair(made, ca);
+    await rename(made, folder);
+  } catch (error) {
+    // A folder of the user's own, with other files in it, stays.
+    if (!hasCode(error, 'ENOTEMPTY') && !hasCode(error, 'EEXIST')) throw error;
+    await writePair(folder, ca);
+  } finally {
+    await rm(made, { recursive: true, force: true });
+  }
 }

@@ -1,9 +1,9 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod/v4';
 import { EdgefabError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
+import { holdFile } from './hold-file.ts';
 import { storePaths } from './store-paths.ts';
 
 /** A cache that no other run may write to until this is disposed of. */
@@ -17,19 +17,14 @@ const ownerRecord = z.strictObject({
 });
 type Owner = z.infer<typeof ownerRecord>;
 
-/** SQLITE_BUSY and SQLITE_LOCKED: somebody else has it (sqlite.org/rescode.html). */
-const TAKEN = [5, 6];
-
 /**
- * Takes a cache for writing; `work` says what for (`precache`). The lock is a POSIX record lock on `tmp/lock`,
- * which the kernel drops when its owner dies, however it dies, and which holds between containers too. Node has no
- * call for one, but its SQLite takes one for an exclusive transaction. It does not hold between two machines that
- * share a file system without a lock manager. Throws CACHE_BUSY naming the owner, FILESYSTEM_UNFIT where the file
- * system has no locks.
+ * Takes a cache for writing; `work` says what for (`precache`). The lock is on `tmp/lock` and dies with its
+ * owner. Throws CACHE_BUSY naming the owner, FILESYSTEM_UNFIT where the file system has no locks.
  */
 export async function holdCache(root: string, work: string, host: Pick<Host, 'now'>): Promise<HeldCache> {
   await mkdir(storePaths.temporary(root), { recursive: true });
-  const lock = await takeLock(root, host);
+  const lock = await holdFile(storePaths.holder(root));
+  if (lock === undefined) throw await busy(root, host);
   const owner: Owner = { pid: process.pid, host: hostname(), work, since: host.now().toISOString() };
   try {
     await writeFile(storePaths.owner(root), `${JSON.stringify(owner)}\n`);
@@ -39,30 +34,9 @@ export async function holdCache(root: string, work: string, host: Pick<Host, 'no
   return {
     [Symbol.asyncDispose]: async () => {
       await rm(storePaths.owner(root), { force: true }).catch(() => undefined);
-      lock.close();
+      lock[Symbol.dispose]();
     },
   };
-}
-
-async function takeLock(root: string, host: Pick<Host, 'now'>): Promise<DatabaseSync> {
-  const { DatabaseSync } = await import('node:sqlite');
-  let lock: DatabaseSync | undefined;
-  try {
-    lock = new DatabaseSync(storePaths.holder(root), { timeout: 0 });
-    // No journal file beside it.
-    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    return lock;
-  } catch (cause) {
-    lock?.close();
-    const { errcode } = cause as { errcode?: unknown };
-    if (typeof errcode === 'number' && TAKEN.includes(errcode & 0xff)) throw await busy(root, host);
-    throw new EdgefabError(`cannot lock the cache at ${root}`, {
-      code: 'FILESYSTEM_UNFIT',
-      suggestions: ['Check that the disk is mounted read-write, and that its file system has file locks'],
-      place: { file: storePaths.holder(root) },
-      cause,
-    });
-  }
 }
 
 async function busy(root: string, host: Pick<Host, 'now'>): Promise<EdgefabError> {
