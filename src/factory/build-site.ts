@@ -1,132 +1,197 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertShelfLife, daysAndHours, type ShelfLife, shelfLifeOf } from '../boot/certs/shelf-life.ts';
 import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
 import { buildSiteIso, type IsoReceipt } from '../boot/iso/build-site-iso.ts';
-import { inspectIso } from '../boot/iso/inspect-iso.ts';
-import type { KargsBudget } from '../boot/iso/kargs-text.ts';
-import type { StepReport } from '../boot/patch/step.ts';
 import { assertSpace } from '../disk/folder-space.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
-import { type ImageRole, type Lock, lockId } from '../mirror/resolve/lock.ts';
-import { assertCompleteCache } from '../mirror/store/cache-file.ts';
+import { type ImageRole, lockId } from '../mirror/resolve/lock.ts';
+import { holdFile } from '../mirror/store/hold-file.ts';
 import { writeFileDurably } from '../mirror/store/write-file-durably.ts';
-import type { Factory } from './factory.ts';
-import { fileSize } from './file-size.ts';
-import { patchSite } from './patch-site.ts';
-import { type NetworkWay, takeOverKargs } from './plan-network.ts';
+import type { CoverageReport } from './coverage.ts';
+import { earlierReceipt, finishedReceipt } from './finished-receipt.ts';
+import type { Build } from './open-build.ts';
+import { type IdentifiedSite, identifySite, type PatchedSite } from './patch-site.ts';
+import { takeOverKargs } from './plan-network.ts';
+import type { Receipt } from './receipt/receipt.ts';
+import { signReceipt } from './receipt/sign-receipt.ts';
 import { refuseUnsupported } from './refuse-unsupported.ts';
 import type { Site } from './site.ts';
 import { assertCovered } from './site-coverage.ts';
 import { EDGEFAB_VERSION } from './version.ts';
 
-/** What was built for one site, without a secret in it; `receipt.json` beside the ISO. */
-export interface SiteReceipt {
-  readonly site: string;
-  readonly buildId: string;
-  readonly lock: string;
-  readonly cacheId: string;
-  readonly iso: {
-    readonly file: string;
-    readonly sha256: string;
-    readonly sizeBytes: number;
-    readonly ignition: IsoReceipt['ignition'];
-    readonly kargs: string;
-    readonly kargsBudget: KargsBudget | null;
-  };
-  /** How the live system gets its network, and the files that do it on the installed node. */
-  readonly network: { readonly way: NetworkWay; readonly files: readonly string[] };
-  readonly patch: readonly StepReport[];
-  readonly certificates: { readonly notAfter: string; readonly path: string } | null;
-  readonly warnings: readonly string[];
-  readonly writer: string;
+/** The receipt of what was built for one site; `kept`: an earlier run had built exactly this. */
+export interface SiteOutcome {
+  readonly state: 'built' | 'kept';
+  readonly receipt: Receipt;
 }
 
 export interface BuildSiteOptions {
-  readonly lock: Lock;
   /** Roles whose images may be missing from the cache; the site then needs a network for them. */
   readonly allowMissing?: readonly ImageRole[];
   /** Builds a stick whose certificates end before its shelf life does. */
   readonly allowShortLife?: boolean;
-  /** Has the installer make a new Ignition in place of the one kept. */
-  readonly renew?: boolean;
+  /** Leaves a site alone that an earlier run finished: same build id, same inputs, and the ISO's sha256 as it was. */
+  readonly keepFinished?: boolean;
 }
 
+/** What is kept open for each site: one process at a time builds it. */
+const LOCK_FILE = '.lock';
+/** Beside the ISO. */
+const RECEIPT_FILE = 'receipt.json';
+
 /**
- * Builds one site's boot stick image and receipt into `out/SITE/`. Refuses a cache that is not complete for this
- * very lock (CACHE_INCOMPLETE) and a folder without room (SPACE_SHORT).
+ * Builds one site's boot stick image and receipt into `out/SITE/`. Throws SITE_BUSY while another process does, what
+ * patching throws, CACHE_INCOMPLETE naming the first image that is not there, SPACE_SHORT.
  */
 export async function buildSite(
-  factory: Factory,
+  build: Build,
   site: Site,
-  { lock, allowMissing = [], allowShortLife = false, renew = false }: BuildSiteOptions,
+  options: BuildSiteOptions,
   host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes'>,
-): Promise<SiteReceipt> {
+): Promise<SiteOutcome> {
   refuseUnsupported(site);
-  const liveIso = factory.media?.liveIso;
-  if (liveIso === undefined) {
-    throw new EdgefabError(
-      `${factory.file} has no media.liveIso: which CoreOS live ISO is the stick made from?`,
-      {
-        code: 'FACTORY_INVALID',
-        place: { file: factory.file, field: 'media.liveIso' },
-      },
-    );
-  }
-  const cache = await assertCompleteCache(factory.paths.cache, lockId(lock));
-  const folder = join(factory.paths.out, site.name);
+  const folder = join(build.factory.paths.out, site.name);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await assertSpace(folder, await fileSize(liveIso));
-  const { features, kargs: kargsAreas } = await inspectIso(liveIso);
-  const {
-    ignition: marked,
-    report,
-    buildId: id,
-    network,
-    warnings: made,
-  } = await patchSite(factory, site, { lock, cacheId: cache.cacheId, features, renew }, host);
+  using held = await holdFile(join(folder, LOCK_FILE));
+  if (held === undefined) {
+    throw new EdgefabError(`site ${site.name} is being built by another edgefab, in ${folder}`, {
+      code: 'SITE_BUSY',
+      suggestions: ['Wait for it to end; give each shard of a batch an index of its own'],
+      place: { file: folder },
+    });
+  }
+  return await buildHeld(build, site, folder, options, host);
+}
+
+async function buildHeld(
+  build: Build,
+  site: Site,
+  folder: string,
+  { allowMissing = [], allowShortLife = false, keepFinished = false }: BuildSiteOptions,
+  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes'>,
+): Promise<SiteOutcome> {
+  const { factory, lock, cache, liveIso, buildTime } = build;
   const shelf = { now: host.now(), shelfLifeMs: site.certificates.shelfLifeMs };
-  if (!allowShortLife) assertShelfLife(marked, shelf);
-  await assertCovered(marked, site, lock, factory.paths.cache, allowMissing);
+  const { features } = liveIso;
+  const options = { lock, cacheId: cache.cacheId, features, buildTime };
+  const identified = await identifySite(factory, site, options, host);
+  const inputs = await inputsOf(build, identified);
+  if (keepFinished) {
+    const wanted = { buildId: identified.buildId, cacheId: cache.cacheId, inputs, allowShortLife, shelf };
+    const receipt = await finishedReceipt(join(folder, RECEIPT_FILE), wanted, build);
+    if (receipt !== undefined) return { state: 'kept', receipt };
+  }
+  await assertSpace(folder, liveIso.sizeBytes);
+  const patched = await identified.patch();
+  if (!allowShortLife) assertShelfLife(patched.ignition, shelf);
+  const coverage = await assertCovered(patched.ignition, site, lock, factory.paths.cache, allowMissing);
+  const built = await embed(build, site, patched, folder, host);
+  const described = await describe(build, site, { patched, inputs, coverage, built, shelf }, folder);
+  const { signingKey } = build;
+  const path = join(folder, RECEIPT_FILE);
+  const receipt = withSticks(
+    signingKey === undefined ? described : signReceipt(described, signingKey),
+    await earlierReceipt(path),
+  );
+  await writeFileDurably(path, `${JSON.stringify(receipt, null, 2)}\n`);
+  return { state: 'built', receipt };
+}
+
+/** Which sticks a site was given stays known when it is built again; each says which ISO it has. */
+function withSticks(receipt: Receipt, earlier: Receipt | undefined): Receipt {
+  return earlier?.sticks === undefined ? receipt : { ...receipt, sticks: earlier.sticks };
+}
+
+async function inputsOf(
+  build: Build,
+  { ignitionSha256, overlays, manifests, registryCaPem }: IdentifiedSite,
+): Promise<Receipt['inputs']> {
+  return {
+    lock: lockId(build.lock),
+    imageSet: build.lock.inputs.imageSet,
+    ignition: ignitionSha256,
+    liveIso: await build.liveIsoInput(),
+    overlays: [...overlays],
+    manifests: [...manifests],
+    registryCa:
+      registryCaPem === undefined
+        ? null
+        : new X509Certificate(registryCaPem).fingerprint256.replaceAll(':', '').toLowerCase(),
+  };
+}
+
+async function embed(
+  { liveIso }: Build,
+  site: Site,
+  { ignition, network }: PatchedSite,
+  folder: string,
+  host: Pick<Host, 'randomBytes'>,
+): Promise<IsoReceipt> {
   const kargs = {
-    append: [...network.kargs, ...takeOverKargs(network, marked), ...site.kargs.append],
+    append: [...network.kargs, ...takeOverKargs(network, ignition), ...site.kargs.append],
     delete: site.kargs.delete,
   };
-  const file = `${site.name}.iso`;
-  const built = await buildSiteIso(
+  return await buildSiteIso(
     {
-      source: liveIso,
-      target: join(folder, file),
-      ignition: serializeIgnition(marked),
+      source: liveIso.path,
+      target: join(folder, `${site.name}.iso`),
+      ignition: serializeIgnition(ignition),
       ...(network.networkFiles === undefined ? {} : { networkFiles: network.networkFiles }),
       // An image without an area for them is still good for a site that needs none.
-      ...(kargsAreas === undefined && kargs.append.length + kargs.delete.length === 0 ? {} : { kargs }),
+      ...(liveIso.kargs === undefined && kargs.append.length + kargs.delete.length === 0 ? {} : { kargs }),
       overwrite: true,
     },
     host,
   );
-  const life = shelfLifeOf(marked, shelf);
-  const receipt: SiteReceipt = {
+}
+
+interface BuiltSite {
+  readonly patched: PatchedSite;
+  readonly inputs: Receipt['inputs'];
+  readonly coverage: CoverageReport;
+  readonly built: IsoReceipt;
+  readonly shelf: { readonly now: Date; readonly shelfLifeMs: number | undefined };
+}
+
+async function describe(
+  { hasher, cache, buildTime }: Build,
+  site: Site,
+  { patched, inputs, coverage, built, shelf }: BuiltSite,
+  folder: string,
+): Promise<Receipt> {
+  const { network, report, warnings } = patched;
+  const file = `${site.name}.iso`;
+  const life = shelfLifeOf(patched.ignition, shelf);
+  const { ignition, kargs } = built;
+  return {
+    apiVersion: 'edgefab.io/v1',
+    kind: 'Receipt',
     site: site.name,
-    buildId: id,
-    lock: lockId(lock),
+    buildId: patched.buildId,
+    buildTime: buildTime.toISOString(),
+    writer: `edgefab/${EDGEFAB_VERSION}`,
     cacheId: cache.cacheId,
+    inputs,
     iso: {
       file,
-      sha256: await sha256File(join(folder, file)),
       sizeBytes: built.sizeBytes,
-      ignition: built.ignition,
-      kargs: built.kargs?.after ?? '',
+      sha256: (await hasher.hash(join(folder, file), () => undefined)).slice('sha256:'.length),
+      ...(ignition === undefined ? {} : { ignition: { ...ignition, files: [...ignition.files] } }),
+      kargs: kargs?.after ?? '',
       kargsBudget:
-        built.kargs === undefined
-          ? null
-          : { usedBytes: built.kargs.usedBytes, capacityBytes: built.kargs.capacityBytes },
+        kargs === undefined ? null : { usedBytes: kargs.usedBytes, capacityBytes: kargs.capacityBytes },
     },
-    network: { way: network.way, files: network.keyfiles.map((file) => file.name) },
-    patch: report,
+    network: { way: network.way, files: network.keyfiles.map(({ name }) => name) },
+    patch: report.map(({ name, why, changes, skipped, warnings: own }) => ({
+      name,
+      why,
+      changes: [...changes],
+      ...(skipped === undefined ? {} : { skipped }),
+      ...(own === undefined ? {} : { warnings: [...own] }),
+    })),
     certificates:
       life.state === 'none'
         ? null
@@ -134,14 +199,12 @@ export async function buildSite(
             notAfter: life.horizon.notAfter.toISOString(),
             path: life.horizon.certificates[0]?.path ?? '',
           },
-    warnings: [...made, ...lifeWarnings(life)],
-    writer: `edgefab/${EDGEFAB_VERSION}`,
+    coverage: {
+      images: coverage.images,
+      allowed: coverage.allowed.map(({ neededBy, ...gap }) => ({ ...gap, neededBy: [...neededBy] })),
+    },
+    warnings: [...warnings, ...lifeWarnings(life)],
   };
-  await writeFileDurably(
-    join(folder, 'receipt.json'),
-    `${JSON.stringify({ apiVersion: 'edgefab.io/v1', kind: 'Receipt', ...receipt }, null, 2)}\n`,
-  );
-  return receipt;
 }
 
 /** What a stick that was built all the same must say. */
@@ -153,11 +216,4 @@ function lifeWarnings(life: ShelfLife): string[] {
       ? `the certificates inside ended at ${when}: this stick will not install; make a new Ignition`
       : `the certificates inside end at ${when}, in ${daysAndHours(life.leftMs)}: boot this stick before then`,
   ];
-}
-
-async function sha256File(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 }))
-    hash.update(chunk as Uint8Array);
-  return hash.digest('hex');
 }

@@ -28,6 +28,8 @@ export interface Factory {
   /** Where the pull secret is; never the secret itself. */
   readonly pullSecret?: { readonly file: string } | { readonly env: string };
   readonly sshKeys: readonly ({ readonly file: string } | string)[];
+  /** The ed25519 key receipts are signed with; undefined where they are not. */
+  readonly signingKey?: string;
   readonly media?: { readonly liveIso: string; readonly installer?: string };
   readonly paths: { readonly cache: string; readonly out: string; readonly lock: string };
   readonly registry: { readonly ca?: string; readonly image?: ImageReference };

@@ -121,6 +121,9 @@ export async function loadFactory(path: string, { homeDir }: Pick<Host, 'homeDir
           pullSecret:
             'file' in pullSecret ? { file: neededAt(pullSecret.file, 'pullSecret', 'file') } : pullSecret,
         }),
+    ...(value.signingKey === undefined
+      ? {}
+      : { signingKey: neededAt(value.signingKey.file, 'signingKey', 'file') }),
     sshKeys: (value.sshKeys ?? []).map((key, index) =>
       typeof key === 'string' ? key : { file: neededAt(key.file, 'sshKeys', index, 'file') },
     ),

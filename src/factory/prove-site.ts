@@ -3,9 +3,10 @@ import { EdgefabError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { ImageRole } from '../mirror/resolve/lock.ts';
 import { loadCache } from '../mirror/store/load-cache.ts';
+import { keptBuildTime } from './build-time.ts';
 import type { CoverageReport } from './coverage.ts';
 import { loadFactory } from './load.ts';
-import { patchSite } from './patch-site.ts';
+import { identifySite } from './patch-site.ts';
 import { selectSites } from './select-sites.ts';
 import { assertCovered } from './site-coverage.ts';
 
@@ -27,7 +28,10 @@ export async function proveSite(
   const liveIso = factory.media?.liveIso;
   // Without the ISO the answer is the same but for how the network gets there.
   const features = liveIso === undefined ? { liveInitrdNetwork: true } : await featuresOf(liveIso);
-  const { ignition } = await patchSite(factory, site, { lock, cacheId: cache.cacheId, features }, host);
+  const buildTime = await keptBuildTime(factory.paths.out, false, host);
+  const options = { lock, cacheId: cache.cacheId, features, buildTime };
+  const { patch } = await identifySite(factory, site, options, host);
+  const { ignition } = await patch();
   return await assertCovered(ignition, site, lock, root, allowMissing);
 }
 

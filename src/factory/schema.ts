@@ -61,6 +61,8 @@ export const factoryHeadSchema = z.strictObject({
   imageSet: filePath.optional(),
   installConfig: filePath.optional(),
   pullSecret: pullSecret.optional(),
+  /** The ed25519 key receipts are signed with. */
+  signingKey: z.strictObject({ file: filePath }).optional(),
   sshKeys: z.array(z.union([z.strictObject({ file: filePath }), sshPublicKey])).optional(),
   media: z.strictObject({ liveIso: filePath, installer: filePath.optional() }).optional(),
   paths: z

@@ -24,9 +24,22 @@ export interface MadeFactoryOptions {
   readonly version?: string;
   /** Path of another live ISO. */
   readonly liveIso?: string;
+  /** Names of the sites, each with an address of its own; one, `bip`, unless given. */
+  readonly sites?: readonly string[];
 }
 
-/** Makes a factory with one site, `bip`, whose registry, live ISO and Ignition are there. */
+function siteYaml(name: string, index: number): string {
+  return `  - name: ${name}
+    ignition: bip.ign
+    network:
+      interface: enp0s25
+      address: 192.168.${86 + Math.floor(index / 200)}.${45 + (index % 200)}/24
+      gateway: 192.168.${86 + Math.floor(index / 200)}.1
+      dns: [192.168.86.27]
+`;
+}
+
+/** Makes a factory with one site, `bip`, or those named, whose registry, live ISO and Ignition are there. */
 export async function makeFactory(options: MadeFactoryOptions = {}): Promise<MadeFactory> {
   const folder = tempFolder();
   const at = (...parts: string[]): string => join(folder, ...parts);
@@ -60,14 +73,7 @@ media: { liveIso: ${options.liveIso ?? 'live.iso'} }
 defaults:
   cache: { mode: ${options.cacheMode ?? 'registry'}, location: usb }
 sites:
-  - name: bip
-    ignition: bip.ign
-    network:
-      interface: enp0s25
-      address: 192.168.86.45/24
-      gateway: 192.168.86.1
-      dns: [192.168.86.27]
-`,
+${(options.sites ?? ['bip']).map(siteYaml).join('')}`,
   );
   return { folder, registry: server.host, releaseImage, at };
 }

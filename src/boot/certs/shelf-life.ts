@@ -29,7 +29,16 @@ export function shelfLifeOf(ignition: Ignition, { now, shelfLifeMs }: ShelfLifeO
   if (horizon === undefined) return { state: 'none' };
   const leftMs = horizon.notAfter.getTime() - now.getTime();
   if (leftMs <= 0) return { state: 'ended', horizon, leftMs };
-  return { state: leftMs >= (shelfLifeMs ?? USUAL_SHELF_LIFE_MS) ? 'enough' : 'short', horizon, leftMs };
+  return {
+    state: outlivesShelf(horizon.notAfter, { now, shelfLifeMs }) ? 'enough' : 'short',
+    horizon,
+    leftMs,
+  };
+}
+
+/** Tells whether what ends then is still good at the end of its shelf life. */
+export function outlivesShelf(notAfter: Date, { now, shelfLifeMs }: ShelfLifeOptions): boolean {
+  return notAfter.getTime() - now.getTime() >= (shelfLifeMs ?? USUAL_SHELF_LIFE_MS);
 }
 
 /** Writes a span of time in days and hours, rounded down: `6 d 23 h`. */

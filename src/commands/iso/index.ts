@@ -1,16 +1,14 @@
 import { join } from 'node:path';
 import { Args, Flags } from '@oclif/core';
-import { EdgefabError } from '../../errors.ts';
-import { buildSite, type SiteReceipt } from '../../factory/build-site.ts';
+import { buildSite } from '../../factory/build-site.ts';
 import { loadFactory } from '../../factory/load.ts';
-import { factoryRequest } from '../../factory/mirror-request.ts';
-import { missingFiles } from '../../factory/missing-files.ts';
-import { isFresh, loadLock } from '../../factory/resolve-lock.ts';
+import { openBuild } from '../../factory/open-build.ts';
+import type { Receipt } from '../../factory/receipt/receipt.ts';
 import { selectSites } from '../../factory/select-sites.ts';
 import { realHost } from '../../host/real-host.ts';
-import { allowMissingFlag } from '../terminal/allow-missing-flag.ts';
+import { buildFlags } from '../terminal/build-flags.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
-import { requestOptions, resolveFlags } from '../terminal/resolve-flags.ts';
+import { requestOptions } from '../terminal/resolve-flags.ts';
 
 export default class Iso extends EdgefabCommand {
   static override summary = 'Build the boot stick image of each site';
@@ -25,17 +23,7 @@ export default class Iso extends EdgefabCommand {
   };
   static override flags = {
     factory: Flags.string({ description: 'the factory file', default: 'factory.yaml' }),
-    filter: resolveFlags.filter,
-    'force-filter': resolveFlags['force-filter'],
-    'allow-missing': allowMissingFlag,
-    'allow-short-life': Flags.boolean({
-      description:
-        'build sticks too whose certificates end before certificates.shelfLife (7 days unless set)',
-    }),
-    renew: Flags.boolean({
-      description:
-        'begin anew: a new build time, and new Ignitions by openshift-install, with new keys, in place of those kept in out/',
-    }),
+    ...buildFlags,
   };
 
   async run(): Promise<unknown> {
@@ -43,50 +31,18 @@ export default class Iso extends EdgefabCommand {
     this.begin(flags);
     const factory = await loadFactory(flags.factory, realHost);
     const sites = selectSites(factory, argv.map(String));
-    const absent = await missingFiles(factory);
-    if (absent.length > 0) {
-      const lines = absent.map(
-        ({ path, place }) => `  ${place.file}:${place.line}:${place.col} ${place.field}: ${path}`,
-      );
-      throw new EdgefabError(
-        `${absent.length} files the factory names cannot be read:\n${lines.join('\n')}`,
-        {
-          code: 'FILE_UNREADABLE',
-          place: { file: flags.factory },
-          faults: absent.map(({ path, place }) => ({ place, message: `cannot read ${path}` })),
-        },
-      );
-    }
-    const request = await factoryRequest(factory, requestOptions(flags));
-    const lock = await loadLock(factory.paths.lock);
-    if (lock === undefined || !isFresh(lock, request)) {
-      throw new EdgefabError(
-        lock === undefined
-          ? `there is no ${factory.paths.lock}: nothing is precached yet`
-          : `${factory.paths.lock} is stale: the factory or its image set has changed since`,
-        {
-          code: 'LOCK_STALE',
-          suggestions: [
-            lock === undefined
-              ? 'Run edgefab precache, then this command again'
-              : 'Run edgefab precache --update, then this command again',
-          ],
-          place: { file: factory.paths.lock },
-        },
-      );
-    }
-    const receipts: SiteReceipt[] = [];
+    await using build = await openBuild(
+      factory,
+      { ...requestOptions(flags), ...(flags.renew ? { renew: sites } : {}), signal: this.signal },
+      realHost,
+    );
+    const receipts: Receipt[] = [];
     for (const site of sites) {
       this.signal.throwIfAborted();
-      const receipt = await buildSite(
-        factory,
+      const { receipt } = await buildSite(
+        build,
         site,
-        {
-          lock,
-          allowMissing: flags['allow-missing'],
-          allowShortLife: flags['allow-short-life'],
-          renew: flags.renew,
-        },
+        { allowMissing: flags['allow-missing'], allowShortLife: flags['allow-short-life'] },
         realHost,
       );
       const file = join(factory.paths.out, site.name, receipt.iso.file);

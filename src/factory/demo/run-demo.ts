@@ -5,12 +5,14 @@ import type { Host } from '../../host/host.ts';
 import type { PullPlan } from '../../mirror/plan/plan.ts';
 import { type CacheReport, verifyCache } from '../../mirror/store/verify-cache.ts';
 import { createRegistryClient } from '../../oci/client.ts';
-import { buildSite, type SiteReceipt } from '../build-site.ts';
+import { buildSite } from '../build-site.ts';
 import { graphSource } from '../graph-source.ts';
 import { loadFactory } from '../load.ts';
 import { factoryRequest } from '../mirror-request.ts';
 import { writeNewFactory } from '../new-factory.ts';
+import { openBuild } from '../open-build.ts';
 import { precache } from '../precache.ts';
+import type { Receipt } from '../receipt/receipt.ts';
 import { resolveLock } from '../resolve-lock.ts';
 import { writeLock } from '../write-lock.ts';
 import { demoBipIgnition } from './bip-ignition.ts';
@@ -25,7 +27,7 @@ export interface DemoOutcome {
   readonly plan: PullPlan;
   readonly fetchedBytes: number;
   readonly report: CacheReport;
-  readonly receipt: SiteReceipt;
+  readonly receipt: Receipt;
   readonly iso: string;
 }
 
@@ -101,7 +103,8 @@ export async function runDemo(target: string, options: DemoOptions, host: Host):
     onStage('iso: patch the Ignition and embed it');
     const [site] = factory.sites;
     if (site === undefined) throw new RangeError('the demo factory has no site');
-    const receipt = await buildSite(factory, site, { lock }, host);
+    await using build = await openBuild(factory, { forceFilter: false, signal }, host);
+    const { receipt } = await buildSite(build, site, {}, host);
 
     onStage('verify: hash every byte of the cache again');
     const report = await verifyCache(request.folder, { parallel: 2, signal });
