@@ -24,6 +24,9 @@ export type JsonNode =
 
 const MAX_DEPTH = 100;
 const SPACE = /[ \t\n\r]*/y;
+// What a string holds as it is (RFC 8259 section 7): the engine scans it many times faster than a loop here.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what ends it
+const PLAIN = /[^"\\\x00-\x1f]*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const WORDS = { true: true, false: false, null: null } as const;
 
@@ -52,15 +55,17 @@ export function parseJsonTree(text: string, where: string): JsonNode {
     const start = at;
     if (text[at] !== '"') throw bad('want a string in double quotes');
     let escaped = false;
-    for (at += 1; ; at += 1) {
+    at += 1;
+    for (;;) {
+      PLAIN.lastIndex = at;
+      PLAIN.test(text);
+      at = PLAIN.lastIndex;
       const code = text.charCodeAt(at);
+      if (code === 0x22) break;
       if (Number.isNaN(code)) throw bad('the text ends inside a string', start);
       if (code < 0x20) throw bad('a bare control character in a string');
-      if (code === 0x22) break;
-      if (code === 0x5c) {
-        escaped = true;
-        at += 1;
-      }
+      escaped = true;
+      at += 2;
     }
     at += 1;
     const raw = text.slice(start, at);
