@@ -28,6 +28,8 @@ export interface PrecacheOptions extends Omit<PullOptions, 'sleep' | 'now'> {
   readonly redo?: boolean;
   /** Where a lock that was just resolved is kept; it may be in the cache, so nobody else may be writing. */
   readonly keepLockAt?: string;
+  /** The id the cache is to have; its own unless given, a new one where it has none. */
+  readonly cacheId?: string;
   /** Told when all that could be fetched is there, before a run that lacks something throws. */
   readonly onResult?: (result: PullResult, plan: PullPlan) => void;
 }
@@ -69,10 +71,11 @@ export async function precacheHeld(
     writer: WRITER,
     sectorBytes: await sectorBytes(folder),
     flush: (path) => host.flushFileSystem(path),
+    ...(options.cacheId === undefined ? {} : { cacheId: options.cacheId }),
   });
   const held = await store.heldBlobs(uniqueBlobs(lock.images));
   const plan = planPull(lock.images, held);
-  const kept = options.redo === true ? undefined : await completeCache(lock, store, plan);
+  const kept = options.redo === true ? undefined : await completeCache(lock, store, plan, options.cacheId);
   if (kept !== undefined) {
     const result = nothingToDo(plan);
     options.onPlan?.(plan);
@@ -91,9 +94,15 @@ export async function precacheHeld(
 }
 
 /** The cache file of a cache that needs nothing; undefined when there is something to do. */
-async function completeCache(lock: Lock, store: Store, plan: PullPlan): Promise<CacheFile | undefined> {
+async function completeCache(
+  lock: Lock,
+  store: Store,
+  plan: PullPlan,
+  cacheId: string | undefined,
+): Promise<CacheFile | undefined> {
   if (plan.fetchBytes > 0) return undefined;
   const cache = await loadCacheFile(store.root);
+  if (cacheId !== undefined && cache?.cacheId !== cacheId) return undefined;
   if (cache?.state !== 'complete' || cache.lock !== lockId(lock)) return undefined;
   // Another version may write other views.
   if (cache.writer !== WRITER) return undefined;

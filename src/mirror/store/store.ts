@@ -38,6 +38,8 @@ export interface StoreOptions {
   readonly writer: string;
   /** Logical sector size of the disk, in bytes. */
   readonly sectorBytes: number;
+  /** The id the cache is to have; its own unless given, a new one where it has none. */
+  readonly cacheId?: string;
   /** Flushes all that was written to a folder's file system; false where it cannot. Without it each file is flushed. */
   readonly flush?: (folder: string) => Promise<boolean>;
 }
@@ -54,7 +56,7 @@ export async function openStore(root: string, options: StoreOptions): Promise<St
   const mark = async (lock: Lock, state: CacheFile['state']): Promise<CacheFile> => {
     const known = await loadCacheFile(root);
     const value: CacheFile = {
-      cacheId: known?.cacheId ?? randomBytes(16).toString('hex'),
+      cacheId: options.cacheId ?? known?.cacheId ?? randomBytes(16).toString('hex'),
       lock: lockId(lock),
       state,
       sectorSize: options.sectorBytes,
