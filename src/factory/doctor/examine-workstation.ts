@@ -1,31 +1,30 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { inspectIso } from '../boot/iso/inspect-iso.ts';
-import { assertHoldsCache } from '../disk/assert-holds-cache.ts';
-import { folderSpace } from '../disk/folder-space.ts';
-import { EdgefabError } from '../errors.ts';
-import type { Host } from '../host/host.ts';
-import { usualAuthfiles } from '../oci/credentials.ts';
-import type { Factory } from './factory.ts';
-import { loadFactory } from './load.ts';
-import { missingFiles } from './missing-files.ts';
-
-/** One thing looked at. `missing` stops the work that needs it; `note` is worth knowing. */
-export interface Finding {
-  readonly what: string;
-  readonly state: 'ok' | 'note' | 'missing';
-  readonly detail: string;
-}
+import { inspectIso } from '../../boot/iso/inspect-iso.ts';
+import { assertHoldsCache } from '../../disk/assert-holds-cache.ts';
+import { folderSpace } from '../../disk/folder-space.ts';
+import { EdgefabError } from '../../errors.ts';
+import type { Host } from '../../host/host.ts';
+import { storePaths } from '../../mirror/store/store-paths.ts';
+import { usualAuthfiles } from '../../oci/credentials.ts';
+import type { Factory } from '../factory.ts';
+import { loadFactory } from '../load.ts';
+import { missingFiles } from '../missing-files.ts';
+import type { Finding } from './finding.ts';
+import { lookAtCache } from './look-cache.ts';
+import { lookAtClock } from './look-clock.ts';
+import { DISK_TOOLS, lookAtTools } from './look-tools.ts';
 
 /** Fields of files that `edgefab fetch` can get. */
 const FETCHED: ReadonlySet<string> = new Set(['media.liveIso', 'media.installer']);
 
-type DoctorHost = Pick<Host, 'env' | 'homeDir' | 'run'>;
+type DoctorHost = Pick<Host, 'env' | 'homeDir' | 'run' | 'now'>;
 
 /** Looks over the machine, and the factory when there is one, for what a build will need. Changes nothing. */
-export async function examine(factoryFile: string, host: DoctorHost): Promise<Finding[]> {
+export async function examineWorkstation(factoryFile: string, host: DoctorHost): Promise<Finding[]> {
   const findings: Finding[] = [{ what: 'Node.js', state: 'ok', detail: process.version }];
-  findings.push(await authfileFinding(host));
+  findings.push(await authfileFinding(host), await lookAtClock(host));
+  findings.push(...(await lookAtTools(DISK_TOOLS, 'note', host)));
   if (!(await isThere(factoryFile))) {
     findings.push({
       what: 'factory',
@@ -55,8 +54,23 @@ export async function examine(factoryFile: string, host: DoctorHost): Promise<Fi
     findings.push(await installerFinding(factory.media?.installer ?? 'openshift-install', host));
   }
   findings.push(...(factory.media === undefined ? [NO_MEDIA] : await isoFinding(factory.media.liveIso)));
-  findings.push(...(await spaceFindings(factory.paths.cache)));
+  findings.push(...(await spaceFindings(factory.paths.cache)), await outFinding(factory));
+  // Before the first precache there is none to be looked at.
+  if (await isThere(storePaths.cacheFile(factory.paths.cache)))
+    findings.push(...(await lookAtCache(factory.paths.cache, undefined)).findings);
   return findings;
+}
+
+/** What the sticks of all sites take, where the file system cannot share blocks. */
+async function outFinding({ paths, sites, media }: Factory): Promise<Finding> {
+  const { freeBytes, existing } = await folderSpace(paths.out);
+  const iso = media === undefined ? undefined : await stat(media.liveIso).catch(() => undefined);
+  const needed = (iso?.size ?? 0) * sites.length;
+  const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+  const detail = `${gib(freeBytes)} free at ${existing}; ${sites.length} ISOs take ${gib(needed)}`;
+  if (freeBytes >= needed) return { what: 'output folder', state: 'ok', detail };
+  const remedy = 'On XFS or Btrfs they share their blocks and take almost nothing; elsewhere free space';
+  return { what: 'output folder', state: 'note', detail, remedy };
 }
 
 const NO_MEDIA: Finding = {
