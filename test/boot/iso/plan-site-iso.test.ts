@@ -40,9 +40,10 @@ it('fills the kernel arguments to their last byte, and says how much is too much
 });
 
 describe('what is refused', () => {
+  type Built = SiteIsoOptions & { readonly source: string };
   type Row = [
     string,
-    (iso: { source: string; target: string }) => Promise<SiteIsoOptions> | SiteIsoOptions,
+    (iso: { source: string; target: string }) => Promise<Built> | Built,
     string,
   ];
   const occupied = async (iso: { source: string; target: string }, content: Partial<SiteIsoOptions>) => {
