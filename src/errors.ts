@@ -76,6 +76,7 @@ const ERROR_KINDS = {
   REGISTRY_BLOCKED: 'refused',
   DISK_FULL: 'incomplete',
   DISK_FAILED: 'incomplete',
+  OUTPUT_BROKEN: 'incomplete',
   PULL_INCOMPLETE: 'incomplete',
   DELTA_INCOMPLETE: 'incomplete',
   BLOB_MISSING: 'incomplete',

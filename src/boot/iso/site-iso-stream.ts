@@ -1,9 +1,19 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import { EdgefabError } from '../../errors.ts';
+import { EdgefabError, hasCode } from '../../errors.ts';
 import type { IsoSource } from './iso-source.ts';
 import { openImage } from './open-image.ts';
 import type { Region } from './plan-site-iso.ts';
+
+/** Waits until the sink has taken all that was written to it. */
+function flushed(sink: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    sink.write(new Uint8Array(), (error) => {
+      if (error == null) resolve();
+      else reject(error);
+    });
+  });
+}
 
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -18,7 +28,8 @@ function layOver(chunk: Uint8Array, at: number, regions: readonly Region[]): voi
 
 /**
  * Streams an ISO with regions laid over it, no faster than the sink takes it, and leaves the sink open. Throws
- * ISO_CHANGED when the source was written to meanwhile (what went out is then of no use), and what the sink throws.
+ * ISO_CHANGED when the source was written to meanwhile (what went out is then of no use), OUTPUT_BROKEN when the sink
+ * fails.
  */
 export async function streamPatched(
   source: Pick<IsoSource, 'image' | 'assertUnchanged'>,
@@ -49,9 +60,15 @@ export async function streamPatched(
         await once(sink, 'drain', { signal: AbortSignal.any([signal, broken.signal]) });
       }
     }
+    await flushed(sink);
     await source.assertUnchanged();
   } catch (error) {
-    throw broken.signal.aborted ? broken.signal.reason : error;
+    if (!broken.signal.aborted && !hasCode(error, 'EPIPE')) throw error;
+    throw new EdgefabError(`the output of ${path} was cut off: whoever read it has gone`, {
+      code: 'OUTPUT_BROKEN',
+      suggestions: ['See why the other program ended, and run again'],
+      cause: broken.signal.aborted ? broken.signal.reason : error,
+    });
   } finally {
     sink.off('error', fail);
   }
