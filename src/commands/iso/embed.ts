@@ -8,13 +8,9 @@ import type { SiteContent } from '../../boot/iso/plan-site-iso.ts';
 import { EdgefabError } from '../../errors.ts';
 import { embedIso, type IsoOutput } from '../../factory/embed-iso.ts';
 import type { IsoOrigins } from '../../factory/fetch/iso-input.ts';
-import { openWebClient, type WebClient } from '../../factory/fetch/web-client.ts';
+import type { WebClient } from '../../factory/fetch/web-client.ts';
 import { realHost } from '../../host/real-host.ts';
-import { loadCredentials } from '../../oci/credentials.ts';
-import { parseProxySettings } from '../../oci/proxy-settings.ts';
-import { loadRegistryCertificates } from '../../oci/registry-certificates.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
-import { registryFlags } from '../terminal/registry-flags.ts';
 
 type EmbedFlags = Interfaces.InferredFlags<typeof IsoEmbed.flags>;
 
@@ -62,7 +58,12 @@ export default class IsoEmbed extends EdgefabCommand {
     authfile: Flags.file({
       description: 'names and passwords for the server of the ISO, by HOST:PORT (containers-auth.json)',
     }),
-    'retry-times': registryFlags['retry-times'],
+    'retry-times': Flags.integer({
+      description: 'how often to try the server again',
+      default: 3,
+      min: 0,
+      max: 100,
+    }),
   };
 
   async run(): Promise<unknown> {
@@ -135,6 +136,14 @@ export default class IsoEmbed extends EdgefabCommand {
   }
 
   async #openWeb({ authfile, 'retry-times': retryTimes }: EmbedFlags): Promise<WebClient> {
+    // Loaded on use: most ISOs are files, and it takes as long as embedding into one.
+    const [{ openWebClient }, { loadCredentials }, { parseProxySettings }, { loadRegistryCertificates }] =
+      await Promise.all([
+        import('../../factory/fetch/web-client.ts'),
+        import('../../oci/credentials.ts'),
+        import('../../oci/proxy-settings.ts'),
+        import('../../oci/registry-certificates.ts'),
+      ]);
     return openWebClient(
       {
         ...(authfile === undefined ? {} : { credentials: await loadCredentials({ authfile }, realHost) }),
