@@ -77,10 +77,6 @@ export async function spool(
   { signal, onBytes }: { readonly signal: AbortSignal; readonly onBytes?: (bytes: number) => void },
 ): Promise<{ readonly sizeBytes: number; readonly digest: Digest }> {
   const { what, stream, totalBytes, maxBytes, path, file } = spooled;
-  if (totalBytes !== undefined) {
-    if (totalBytes > maxBytes) throw tooLarge(spooled, totalBytes);
-    await assertSpace(dirname(path), totalBytes);
-  }
   const hash = createHash('sha256');
   const stop = (): void => {
     stream.destroy();
@@ -88,6 +84,10 @@ export async function spool(
   signal.addEventListener('abort', stop, { once: true });
   let sizeBytes = 0;
   try {
+    if (totalBytes !== undefined) {
+      if (totalBytes > maxBytes) throw tooLarge(spooled, totalBytes);
+      await assertSpace(dirname(path), totalBytes);
+    }
     for await (const chunk of gather(stream)) {
       signal.throwIfAborted();
       if (sizeBytes + chunk.length > maxBytes) throw tooLarge(spooled, sizeBytes + chunk.length);
