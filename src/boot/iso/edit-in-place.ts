@@ -1,5 +1,6 @@
 import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { EdgefabError, hasCode } from '../../errors.ts';
+import { explainDiskTrouble } from './disk-trouble.ts';
 import type { Region } from './plan-site-iso.ts';
 import { isRunning, ownMark } from './process-mark.ts';
 import { type Change, loadUndo, removeUndo, type Undo, undoPath, writeUndo } from './undo-file.ts';
@@ -83,7 +84,8 @@ async function begin(path: string, file: FileHandle, regions: readonly Region[])
     await writeUndo(path, undo);
     return undo;
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error;
+    const sizeBytes = regions.reduce((sum, { bytes }) => sum + 2 * bytes.length, 0);
+    if (!hasCode(error, 'EEXIST')) throw await explainDiskTrouble(error, undoPath(path), sizeBytes);
     throw busy(path, (await loadUndo(path)) ?? undo);
   }
 }
@@ -114,7 +116,7 @@ async function takeBackNow(
 /**
  * Writes regions into an ISO itself. What they replace is kept beside it, flushed, from before the first byte is
  * written until the last is flushed and `check` has looked: a failure puts it back, and after a kill `recoverIso`
- * does. Throws ISO_BUSY, FILE_UNREADABLE, and what `check` throws.
+ * does. Throws ISO_BUSY, FILE_UNREADABLE, DISK_FULL, DISK_FAILED, and what `check` throws.
  */
 export async function editInPlace(
   path: string,
@@ -130,7 +132,7 @@ export async function editInPlace(
     await check(real);
   } catch (error) {
     await takeBackNow(path, real, file, undo, error);
-    throw error;
+    throw await explainDiskTrouble(error, real, (await file.stat()).size);
   }
   await removeUndo(real);
 }

@@ -10,7 +10,7 @@ export interface EmbedShare {
   readonly name: string;
   /** As it is on the machine. */
   readonly rawBytes: number;
-  /** An estimate: compressed alone, then all scaled to what they take up together. */
+  /** An estimate: what it adds to the parts before it, all scaled to what they take up together. */
   readonly compressedBytes: number;
 }
 
@@ -89,6 +89,19 @@ function partsOf(path: string, bytes: Uint8Array): Part[] {
   return [{ kind: isNetwork ? 'network' : 'other', name, rawBytes: bytes.length, encoded: bytes }];
 }
 
+/** How far back deflate sees (RFC 1951 2). */
+const WINDOW_BYTES = 32 * 1024;
+
+/** Compresses each part as one that follows the others: what they have in common counts once. */
+function compressedInTurn(parts: readonly Part[]): number[] {
+  let before: Buffer = Buffer.alloc(0);
+  return parts.map(({ encoded }) => {
+    const options = { level: constants.Z_BEST_COMPRESSION, dictionary: before };
+    before = Buffer.concat([before, encoded.subarray(-WINDOW_BYTES)]).subarray(-WINDOW_BYTES);
+    return deflateRawSync(encoded, options).length;
+  });
+}
+
 /**
  * Computes what takes the space of an embed area, the largest first: files and units of the Ignition config, keyfiles.
  * `files` are those of the area, by path; the estimates add up to about `compressedBytes`.
@@ -98,21 +111,19 @@ export function embedShares(
   compressedBytes: number,
 ): readonly EmbedShare[] {
   const parts = [...files].flatMap(([path, bytes]) => partsOf(path, bytes));
-  const alone = parts.map(
-    ({ encoded }) => deflateRawSync(encoded, { level: constants.Z_BEST_COMPRESSION }).length,
-  );
+  const inTurn = compressedInTurn(parts);
   const scale =
     compressedBytes /
     Math.max(
       1,
-      alone.reduce((sum, bytes) => sum + bytes, 0),
+      inTurn.reduce((sum, bytes) => sum + bytes, 0),
     );
   return parts
     .map(({ kind, name, rawBytes }, index) => ({
       kind,
       name,
       rawBytes,
-      compressedBytes: Math.round((alone[index] ?? 0) * scale),
+      compressedBytes: Math.round((inTurn[index] ?? 0) * scale),
     }))
     .sort((left, right) => right.compressedBytes - left.compressedBytes || (left.name < right.name ? -1 : 1));
 }

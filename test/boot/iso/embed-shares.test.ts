@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { buildSiteIso } from '../../../src/boot/iso/build-site-iso.ts';
 import { embedShares } from '../../../src/boot/iso/embed-shares.ts';
@@ -50,6 +51,21 @@ it('names files, units, keyfiles and the rest, the largest first', () => {
   expect(shares.map(({ compressedBytes }) => compressedBytes)).toEqual(
     shares.map(({ compressedBytes }) => compressedBytes).sort((a, b) => b - a),
   );
+});
+
+it('estimates what does not compress to within a twentieth', () => {
+  const noise = madeUpBytes(20_000);
+  const text = Array.from({ length: 2000 }, (_, line) => `echo line ${line * line}\n`).join('');
+  const source = config([
+    { path: '/noise', contents: { source: dataUrl(noise) } },
+    { path: '/text', contents: { source: dataUrl(Buffer.from(text)) } },
+    { path: '/noise-again', contents: { source: dataUrl(noise) } },
+  ]);
+  const shares = embedShares(new Map([['config.ign', source]]), gzipSync(source, { level: 9 }).length);
+  const bytesOf = (name: string) => shares.find((share) => share.name === name)?.compressedBytes ?? 0;
+  expect(bytesOf('/noise')).toBeGreaterThan(19_000);
+  expect(bytesOf('/noise')).toBeLessThan(21_000);
+  expect(shares[0]?.name).toMatch(/^\/noise/);
 });
 
 it.each([

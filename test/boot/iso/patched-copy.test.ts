@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { buildSiteIso } from '../../../src/boot/iso/build-site-iso.ts';
+import { buildSiteIso, embedInPlace } from '../../../src/boot/iso/build-site-iso.ts';
 import { openPartial, writePatchedCopy } from '../../../src/boot/iso/patched-copy.ts';
 import { makeCoreosIso } from '../../support/coreos-iso.ts';
 import { killAfter } from '../../support/kill-at-random.ts';
@@ -48,6 +48,19 @@ describe.skipIf(!mountable)(`on a full disk${mountable ? '' : ' (SKIPPED: may no
     await expect(built).rejects.toMatchObject({ code: 'DISK_FULL', exitCode: 5, place: { file: target } });
     await expect(built).rejects.toThrow(`disk is full: ${target} needs ${statSync(source).size} bytes, `);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('changes nothing in place without room for what puts it back', async () => {
+    const folder = tmpfs(512);
+    const source = join(folder, 'live.iso');
+    await makeCoreosIso(source);
+    const before = readFileSync(source);
+    await expect(embedInPlace(source, { ignition })).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      exitCode: 5,
+    });
+    expect(readFileSync(source).equals(before)).toBe(true);
+    expect(readdirSync(folder)).toEqual(['live.iso']);
   });
 
   it('keeps the ISO that was there before', async () => {

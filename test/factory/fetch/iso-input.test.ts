@@ -126,7 +126,8 @@ it.each([
   const made = await world();
   const iso = await serve((_request, response) => {
     if (saysLength) response.setHeader('content-length', made.live.length);
-    response.end(made.live);
+    response.write(made.live.subarray(0, 9));
+    response.end(made.live.subarray(9));
   });
   const sha256 = digestOf(made.live);
   const started: unknown[] = [];
