@@ -1,8 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import { mountDisk } from './mounted-disk.ts';
 
 /** Whether file systems can be mounted here: root, and a loop device to be had. */
 export const canMount =
@@ -10,17 +7,5 @@ export const canMount =
 
 /** Mounts an empty ext4 file system of the given size on a loop device, gone when the test is over. */
 export function mountSmallDisk(sizeBytes: number): string {
-  const folder = mkdtempSync(join(tmpdir(), 'edgefab-disk-'));
-  const image = join(folder, 'disk.img');
-  const mountPoint = join(folder, 'mnt');
-  writeFileSync(image, '');
-  truncateSync(image, sizeBytes);
-  mkdirSync(mountPoint);
-  execFileSync('mkfs.ext4', ['-q', '-m', '0', image]);
-  execFileSync('mount', ['-o', 'loop', image, mountPoint]);
-  onTestFinished(() => {
-    execFileSync('umount', [mountPoint]);
-    rmSync(folder, { recursive: true, force: true });
-  });
-  return mountPoint;
+  return mountDisk(['mkfs.ext4', '-q', '-m', '0'], sizeBytes);
 }

@@ -1,18 +1,24 @@
 import { lstat, stat } from 'node:fs/promises';
+import type { Writable } from 'node:stream';
 import { EdgefabError, hasCode } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { EmbedBudget } from './compress-initrd.ts';
-import { inspectIso } from './inspect-iso.ts';
+import { editInPlace } from './edit-in-place.ts';
+import type { IsoImage } from './iso-image.ts';
+import { type IsoSource, openIsoSource } from './iso-source.ts';
 import { writePatchedCopy } from './patched-copy.ts';
-import { type KargsPlan, planSiteIso, type SiteContent } from './plan-site-iso.ts';
-import { verifySiteIso } from './verify-site-iso.ts';
+import { type KargsPlan, planSiteIso, type SiteContent, type SiteIsoPlan } from './plan-site-iso.ts';
+import { streamPatched } from './site-iso-stream.ts';
+import { verifyRegionMeaning, verifySiteIso } from './verify-site-iso.ts';
 
 export interface SiteIsoOptions extends SiteContent {
-  /** The live ISO as downloaded; it is only read. */
-  readonly source: string;
+  /** The live ISO as downloaded, or what `openIsoSource` made of it for many copies; it is only read. */
+  readonly source: string | IsoSource;
   readonly target: string;
   /** Replaces a file that is already at the target. */
   readonly overwrite?: boolean;
+  /** The source is a temporary of `openPartial` for this target: it becomes the target. */
+  readonly adopt?: boolean;
 }
 
 /** What was written. `files` are the paths in the Ignition area, sorted. */
@@ -25,7 +31,14 @@ export interface IsoReceipt {
   readonly kargs?: KargsPlan;
 }
 
-async function refuseTarget({ source, target, overwrite = false }: SiteIsoOptions): Promise<void> {
+/**
+ * Refuses a target that is there, the source itself, or a device. Throws USAGE_INVALID, TARGET_EXISTS.
+ */
+export async function refuseTarget(
+  target: string,
+  source: string | undefined,
+  overwrite: boolean,
+): Promise<void> {
   let found: Awaited<ReturnType<typeof lstat>>;
   try {
     found = await lstat(target);
@@ -33,57 +46,105 @@ async function refuseTarget({ source, target, overwrite = false }: SiteIsoOption
     if (hasCode(error, 'ENOENT')) return;
     throw error;
   }
-  const [from, to] = await Promise.all([stat(source), stat(target).catch(() => found)]);
-  if (from.dev === to.dev && from.ino === to.ino) {
+  const place = { file: target };
+  const to = await stat(target).catch(() => found);
+  const from = source === undefined ? undefined : await stat(source);
+  if (from?.dev === to.dev && from.ino === to.ino) {
     throw new EdgefabError(`${target} is the source ISO itself: want another file, the source is only read`, {
       code: 'USAGE_INVALID',
-      place: { file: target },
+      place,
+      suggestions: ['Choose another name, or change the ISO itself with --in-place'],
     });
   }
   if (!found.isFile()) {
     throw new EdgefabError(`${target} is there and is no regular file`, {
       code: 'TARGET_EXISTS',
-      place: { file: target },
+      place,
       suggestions: ['Write an ISO file first, then put it on the stick with edgefab iso write'],
     });
   }
   if (!overwrite) {
-    throw new EdgefabError(`${target} is already there`, { code: 'TARGET_EXISTS', place: { file: target } });
+    throw new EdgefabError(`${target} is already there`, {
+      code: 'TARGET_EXISTS',
+      place,
+      suggestions: ['Choose another name, or replace it with --force'],
+    });
   }
 }
 
-/**
- * Builds a site's ISO: a copy of the live ISO with Ignition, network files and kernel arguments in its embed
- * areas, read back before it gets its name. Same inputs, same bytes. Throws what `inspectIso` and `planSiteIso`
- * throw, TARGET_EXISTS, DISK_FULL, FILESYSTEM_UNFIT, ISO_READBACK_MISMATCH.
- */
-export async function buildSiteIso(
-  options: SiteIsoOptions,
-  host: Pick<Host, 'randomBytes'>,
-): Promise<IsoReceipt> {
-  const { source, target } = options;
-  const iso = await inspectIso(source);
-  await refuseTarget(options);
-  const plan = await planSiteIso(iso, options);
-  await writePatchedCopy(
-    {
-      source,
-      target,
-      sizeBytes: iso.sizeBytes,
-      regions: plan.regions,
-      check: (path) => verifySiteIso(path, plan),
-    },
-    host,
-  );
-  const { ignition, kargs } = plan;
+function receiptOf(
+  { path, sizeBytes, volumeId }: IsoImage,
+  target: string,
+  { ignition, kargs }: SiteIsoPlan,
+): IsoReceipt {
   return {
-    source,
+    source: path,
     target,
-    sizeBytes: iso.sizeBytes,
-    volumeId: iso.volumeId,
+    sizeBytes,
+    volumeId,
     ...(ignition === undefined
       ? {}
       : { ignition: { ...ignition, files: [...ignition.files.keys()].sort() } }),
     ...(kargs === undefined ? {} : { kargs }),
   };
+}
+
+/**
+ * Builds a site's ISO: a copy of the live ISO with Ignition, network files and kernel arguments in its embed
+ * areas, read back before it gets its name; the source must be unchanged then. Same inputs, same bytes. Throws what
+ * `openIsoSource` and `planSiteIso` throw, ISO_CHANGED, TARGET_EXISTS, DISK_FULL, FILESYSTEM_UNFIT,
+ * ISO_READBACK_MISMATCH.
+ */
+export async function buildSiteIso(
+  options: SiteIsoOptions,
+  host: Pick<Host, 'randomBytes'>,
+): Promise<IsoReceipt> {
+  const { target, overwrite = false, adopt = false } = options;
+  const source = typeof options.source === 'string' ? await openIsoSource(options.source) : options.source;
+  const { image } = source;
+  await refuseTarget(target, image.path, overwrite);
+  const plan = await planSiteIso(image, options, source);
+  await writePatchedCopy(
+    {
+      source: image.path,
+      target,
+      sizeBytes: image.sizeBytes,
+      regions: plan.regions,
+      check: async (path) => {
+        if (!adopt) await source.assertUnchanged();
+        await verifySiteIso(path, plan);
+      },
+      adopt,
+    },
+    host,
+  );
+  return receiptOf(image, target, plan);
+}
+
+/**
+ * Writes a site's content into the ISO itself, its areas only. Throws what `openIsoSource`, `planSiteIso` and
+ * `editInPlace` throw, and ISO_READBACK_MISMATCH, with the ISO as it was before.
+ */
+export async function embedInPlace(path: string, content: SiteContent): Promise<IsoReceipt> {
+  const source = await openIsoSource(path);
+  const plan = await planSiteIso(source.image, content, source);
+  await source.assertUnchanged();
+  await editInPlace(path, plan.regions, (written) => verifySiteIso(written, plan));
+  return receiptOf(source.image, path, plan);
+}
+
+/**
+ * Streams a site's ISO to a sink, which stays open; `target` names the sink. What cannot be read back is unpacked and
+ * compared before the first byte goes out. Throws what `openIsoSource`, `planSiteIso` and `streamPatched` throw.
+ */
+export async function streamSiteIso(
+  content: SiteContent & { readonly source: string; readonly target: string },
+  sink: Writable,
+  signal: AbortSignal,
+): Promise<IsoReceipt> {
+  const source = await openIsoSource(content.source);
+  const plan = await planSiteIso(source.image, content, source);
+  await verifyRegionMeaning(source.image, plan);
+  await streamPatched(source, plan.regions, sink, signal);
+  return receiptOf(source.image, content.target, plan);
 }

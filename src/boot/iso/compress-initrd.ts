@@ -1,4 +1,5 @@
-import { constants, gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { constants, gzip as gzipWithCallback } from 'node:zlib';
 import { EdgefabError } from '../../errors.ts';
 import { encodeInitrd, IGNITION_PATH, NETWORK_FOLDER, type NetworkFile } from './initrd.ts';
 import { loadLiblzma } from './liblzma.ts';
@@ -21,8 +22,10 @@ interface CompressedInitrd extends EmbedBudget {
 // RFC 1952 2.3: the tenth byte names the system that compressed; it must not differ between workstations.
 const GZIP_SYSTEM = { offset: 9, unix: 3 } as const;
 
-function gzip(bytes: Uint8Array): Uint8Array {
-  const packed = gzipSync(bytes, { level: constants.Z_BEST_COMPRESSION });
+const gzipOnThread = promisify<Uint8Array, { level: number }, Uint8Array>(gzipWithCallback);
+
+async function gzip(bytes: Uint8Array): Promise<Uint8Array> {
+  const packed = await gzipOnThread(bytes, { level: constants.Z_BEST_COMPRESSION });
   packed[GZIP_SYSTEM.offset] = GZIP_SYSTEM.unix;
   return packed;
 }
@@ -32,7 +35,7 @@ function gzip(bytes: Uint8Array): Uint8Array {
  * `areaBytes`. The result may still be too large; when xz cannot be had it stays gzip and says why.
  */
 export async function compressInitrd(archive: Uint8Array, areaBytes: number): Promise<CompressedInitrd> {
-  const gzipped = gzip(archive);
+  const gzipped = await gzip(archive);
   const asGzip = { compression: 'gzip', compressedBytes: gzipped.length, bytes: gzipped } as const;
   if (gzipped.length <= areaBytes) return asGzip;
   try {

@@ -1,8 +1,10 @@
-import { chmod, constants, copyFile, open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { chmod, constants, copyFile, type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EdgefabError, hasCode } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
+import { explainDiskTrouble } from './disk-trouble.ts';
 import type { Region } from './plan-site-iso.ts';
+import { writeFully } from './write-fully.ts';
 
 export interface PatchedCopy {
   readonly source: string;
@@ -11,6 +13,8 @@ export interface PatchedCopy {
   readonly regions: readonly Region[];
   /** Looks at the written copy under its temporary name; what it throws keeps the copy from getting its name. */
   readonly check: (path: string) => Promise<void>;
+  /** The source is a temporary of `openPartial` for this target, and becomes the target without being copied. */
+  readonly adopt?: boolean;
 }
 
 const PARTIAL_ID_BYTES = 8;
@@ -23,9 +27,10 @@ function partialPath(target: string, host: Pick<Host, 'randomBytes'>): string {
 }
 
 /** Copies that a killed run left take up as much as the ISO itself. */
-async function removeLeftovers(target: string): Promise<void> {
+async function removeLeftovers(target: string, kept?: string): Promise<void> {
   const prefix = `.${basename(target)}.`;
   const folder = dirname(target);
+  const keptName = kept === undefined ? undefined : basename(kept);
   const names = await readdir(folder).catch((cause: unknown) => {
     throw new EdgefabError(`folder ${folder} for ${target} cannot be read`, {
       code: 'FILE_UNREADABLE',
@@ -35,8 +40,21 @@ async function removeLeftovers(target: string): Promise<void> {
   });
   for (const name of names) {
     const isPartial = name.startsWith(prefix) && /^[0-9a-f]{16}\.partial$/.test(name.slice(prefix.length));
-    if (isPartial) await rm(join(folder, name), { force: true });
+    if (isPartial && name !== keptName) await rm(join(folder, name), { force: true });
   }
+}
+
+/**
+ * Names a temporary file beside a target, free of what killed runs left there, and makes it, empty and private. The
+ * next run for that target removes it when this one is killed.
+ */
+export async function openPartial(
+  target: string,
+  host: Pick<Host, 'randomBytes'>,
+): Promise<{ readonly path: string; readonly file: FileHandle }> {
+  await removeLeftovers(target);
+  const path = partialPath(target, host);
+  return { path, file: await open(path, 'wx', OWNER_ONLY) };
 }
 
 /** The copy holds keys and pull secrets; file systems without owners (FAT) refuse and are taken as they are. */
@@ -49,55 +67,14 @@ async function makePrivate(path: string): Promise<void> {
 }
 
 async function writeRegions(path: string, regions: readonly Region[]): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    for (const { bytes, offset } of regions) {
-      let done = 0;
-      while (done < bytes.length) {
-        done += (await file.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
-      }
-    }
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await using file = await open(path, 'r+');
+  for (const { bytes, offset } of regions) await writeFully(file, bytes, offset);
+  await file.sync();
 }
 
 async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-async function explain(error: unknown, { target, sizeBytes }: PatchedCopy): Promise<unknown> {
-  const folder = dirname(target);
-  if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) {
-    const { bavail, bsize } = await statfs(folder);
-    return new EdgefabError(
-      `disk is full: ${target} needs ${sizeBytes} bytes, ${bavail * bsize} are free in ${folder}`,
-      {
-        code: 'DISK_FULL',
-        place: { file: target },
-        suggestions: ['Free space there or choose another folder, then run again'],
-        cause: error,
-      },
-    );
-  }
-  if (hasCode(error, 'EFBIG')) {
-    return new EdgefabError(
-      `file system of ${folder} holds no file of ${sizeBytes} bytes, as ${target} needs`,
-      {
-        code: 'FILESYSTEM_UNFIT',
-        place: { file: target },
-        suggestions: ['Use a file system without the 4 GiB limit of FAT'],
-        cause: error,
-      },
-    );
-  }
-  return error;
+  await using folder = await open(path, 'r');
+  await folder.sync();
 }
 
 /**
@@ -106,18 +83,20 @@ async function explain(error: unknown, { target, sizeBytes }: PatchedCopy): Prom
  * name. Throws DISK_FULL, FILESYSTEM_UNFIT and what `check` throws, with the copy removed.
  */
 export async function writePatchedCopy(copy: PatchedCopy, host: Pick<Host, 'randomBytes'>): Promise<void> {
-  const partial = partialPath(copy.target, host);
-  await removeLeftovers(copy.target);
+  const { source, target, adopt = false } = copy;
+  const partial = adopt ? source : partialPath(target, host);
+  await removeLeftovers(target, adopt ? source : undefined);
   try {
-    await copyFile(copy.source, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    // FICLONE where the file system shares blocks; else libuv copies with copy_file_range(2), within the kernel.
+    if (!adopt) await copyFile(source, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     await makePrivate(partial);
     await writeRegions(partial, copy.regions);
     await copy.check(partial);
-    await rename(partial, copy.target);
+    await rename(partial, target);
   } catch (error) {
-    const explained = await explain(error, copy);
+    const explained = await explainDiskTrouble(error, target, copy.sizeBytes);
     await rm(partial, { force: true });
     throw explained;
   }
-  await syncFolder(dirname(copy.target));
+  await syncFolder(dirname(target));
 }

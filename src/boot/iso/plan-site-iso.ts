@@ -1,4 +1,5 @@
 import { EdgefabError } from '../../errors.ts';
+import { areaFull } from './area-full.ts';
 import { compressInitrd, type EmbedBudget } from './compress-initrd.ts';
 import {
   encodeInitrd,
@@ -8,6 +9,7 @@ import {
   type NetworkFile,
 } from './initrd.ts';
 import type { IsoImage } from './iso-image.ts';
+import type { IsoSource } from './iso-source.ts';
 import {
   checkKernelLine,
   editKargs,
@@ -87,8 +89,15 @@ function checkNetworkFiles(iso: IsoImage, names: readonly string[]): void {
   }
 }
 
-async function mergeFiles(iso: IsoImage, content: SiteContent): Promise<Map<string, Uint8Array>> {
-  const files = await readIsoInitrd(iso);
+/** What the areas hold: read from the image, or by a source that has read it before. */
+type Held = Pick<IsoSource, 'embedded' | 'kargs'>;
+
+function readFrom(iso: IsoImage): Held {
+  return { embedded: () => readIsoInitrd(iso), kargs: () => readIsoKargs(iso) };
+}
+
+async function mergeFiles(iso: IsoImage, content: SiteContent, held: Held): Promise<Map<string, Uint8Array>> {
+  const files = new Map(await held.embedded());
   const isNetwork = (path: string) => path.startsWith(`${NETWORK_FOLDER}/`);
   if (content.ignition !== undefined) {
     if (files.has(IGNITION_PATH) && !content.force) {
@@ -114,30 +123,24 @@ async function mergeFiles(iso: IsoImage, content: SiteContent): Promise<Map<stri
 async function planIgnition(
   iso: IsoImage,
   content: SiteContent,
+  held: Held,
 ): Promise<{ region: Region; plan: IgnitionPlan }> {
-  const files = await mergeFiles(iso, content);
+  const files = await mergeFiles(iso, content, held);
   const areaBytes = iso.ignition.sizeBytes;
   const archive = encodeInitrd([...files].map(([path, bytes]) => ({ path, bytes })));
   if (archive.length > MAX_UNPACKED_BYTES) {
     throw new EdgefabError(
       `Ignition for ${iso.path} has ${archive.length} bytes unpacked, want at most ${MAX_UNPACKED_BYTES}`,
-      { code: 'EMBED_AREA_FULL', place: { file: iso.path } },
+      {
+        code: 'EMBED_AREA_FULL',
+        place: { file: iso.path },
+        suggestions: ['Move large files from the Ignition config to the cache disk'],
+      },
     );
   }
   const { bytes, compression, compressedBytes, xzProblem } = await compressInitrd(archive, areaBytes);
   if (compressedBytes > areaBytes) {
-    throw new EdgefabError(
-      `Ignition does not fit the embed area of ${iso.path}: ${compressedBytes} bytes with ${compression}, want at most ${areaBytes}: ${compressedBytes - areaBytes} too many`,
-      {
-        code: 'EMBED_AREA_FULL',
-        place: { file: iso.path },
-        suggestions: [
-          ...(xzProblem?.suggestions ?? []),
-          'Move large files from the Ignition config to the cache disk; certificates and binaries do not compress',
-        ],
-        cause: xzProblem,
-      },
-    );
+    throw areaFull({ path: iso.path, areaBytes, files, compression, compressedBytes, xzProblem });
   }
   const region = new Uint8Array(areaBytes);
   region.set(bytes);
@@ -151,8 +154,9 @@ async function planKargs(
   iso: IsoImage,
   edit: KargsEdit,
   force: boolean,
+  held: Held,
 ): Promise<{ regions: Region[]; plan: KargsPlan }> {
-  const { current, default: defaults } = await readIsoKargs(iso);
+  const { current, default: defaults } = await held.kargs();
   if (current !== defaults.trim() && !force) {
     refuseOccupied(iso, 'KARGS_AREA_OCCUPIED', `changed kernel arguments: "${current}"`);
   }
@@ -172,19 +176,26 @@ async function planKargs(
  * Plans a site's ISO without writing. Throws EMBED_AREA_OCCUPIED, EMBED_AREA_FULL, EMBED_AREA_MISSING,
  * KARGS_AREA_OCCUPIED, KARGS_AREA_FULL, MODE_UNSUPPORTED, USAGE_INVALID when nothing is to be written.
  */
-export async function planSiteIso(iso: IsoImage, content: SiteContent): Promise<SiteIsoPlan> {
+export async function planSiteIso(
+  iso: IsoImage,
+  content: SiteContent,
+  held: Held = readFrom(iso),
+): Promise<SiteIsoPlan> {
   const { ignition, networkFiles, kargs, force = false } = content;
   if (ignition === undefined && networkFiles === undefined && kargs === undefined) {
     throw new EdgefabError(
-      `nothing to put into a copy of ${iso.path}: no Ignition, network file or argument`,
+      `nothing to put into ${iso.path}: no Ignition config, network file or kernel argument`,
       {
         code: 'USAGE_INVALID',
+        suggestions: [
+          'Name at least one of --ignition, --network, --append-karg, --delete-karg, --replace-karg',
+        ],
       },
     );
   }
   const initrd =
-    ignition === undefined && networkFiles === undefined ? undefined : await planIgnition(iso, content);
-  const text = kargs === undefined ? undefined : await planKargs(iso, kargs, force);
+    ignition === undefined && networkFiles === undefined ? undefined : await planIgnition(iso, content, held);
+  const text = kargs === undefined ? undefined : await planKargs(iso, kargs, force, held);
   return {
     regions: [...(initrd === undefined ? [] : [initrd.region]), ...(text?.regions ?? [])],
     ...(initrd === undefined ? {} : { ignition: initrd.plan }),

@@ -40,11 +40,8 @@ it('fills the kernel arguments to their last byte, and says how much is too much
 });
 
 describe('what is refused', () => {
-  type Row = [
-    string,
-    (iso: { source: string; target: string }) => Promise<SiteIsoOptions> | SiteIsoOptions,
-    string,
-  ];
+  type Built = SiteIsoOptions & { readonly source: string };
+  type Row = [string, (iso: { source: string; target: string }) => Promise<Built> | Built, string];
   const occupied = async (iso: { source: string; target: string }, content: Partial<SiteIsoOptions>) => {
     const source = `${iso.source}.occupied`;
     await buildSiteIso({ source: iso.source, target: source, ...content }, host);

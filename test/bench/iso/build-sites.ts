@@ -1,0 +1,38 @@
+/** Builds many sites' ISOs in one process, as a batch does: `node build-sites.ts LIVE_ISO IGNITIONS OUT`. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+
+const DIST = '../../../dist/boot/iso/';
+/** Threads of libuv's pool: more at once only take memory. */
+const AT_ONCE = 4;
+
+type Build = typeof import('../../../src/boot/iso/build-site-iso.ts');
+type Source = typeof import('../../../src/boot/iso/iso-source.ts');
+
+// As it is published: without the time that stripping types takes.
+const { buildSiteIso } = (await import(`${DIST}build-site-iso.js`)) as Build;
+const { openIsoSource } = (await import(`${DIST}iso-source.js`)) as Source;
+
+const [iso = '', ignitions = '', out = ''] = process.argv.slice(2);
+const source = await openIsoSource(iso);
+const limit = pLimit(AT_ONCE);
+const names = await readdir(ignitions);
+await Promise.all(
+  names.map((name) =>
+    limit(async () => {
+      const site = name.replace(/\.ign$/, '');
+      await mkdir(join(out, site));
+      await buildSiteIso(
+        {
+          source,
+          target: join(out, site, `${site}.iso`),
+          ignition: await readFile(join(ignitions, name)),
+          kargs: { append: [`edgefab.site=${site}`] },
+        },
+        { randomBytes },
+      );
+    }),
+  ),
+);
