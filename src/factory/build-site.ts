@@ -75,7 +75,7 @@ async function buildHeld(
 ): Promise<SiteOutcome> {
   const { factory, lock, cache, liveIso, buildTime } = build;
   const shelf = { now: host.now(), shelfLifeMs: site.certificates.shelfLifeMs };
-  const { features } = liveIso;
+  const { features, sizeBytes } = liveIso.image;
   const options = { lock, cacheId: cache.cacheId, features, buildTime };
   const identified = await identifySite(factory, site, options, host);
   const inputs = await inputsOf(build, identified);
@@ -84,12 +84,12 @@ async function buildHeld(
     const receipt = await finishedReceipt(join(folder, RECEIPT_FILE), wanted, build);
     if (receipt !== undefined) return { state: 'kept', receipt };
   }
-  await assertSpace(folder, liveIso.sizeBytes);
+  await assertSpace(folder, sizeBytes);
   const patched = await identified.patch();
   if (!allowShortLife) assertShelfLife(patched.ignition, shelf);
   const coverage = await assertCovered(patched.ignition, site, lock, factory.paths.cache, allowMissing);
   const built = await embed(build, site, patched, folder, host);
-  const described = await describe(build, site, { patched, inputs, coverage, built, shelf }, folder);
+  const described = describe(build, site, { patched, inputs, coverage, built, shelf });
   const { signingKey } = build;
   const path = join(folder, RECEIPT_FILE);
   const receipt = withSticks(
@@ -123,49 +123,63 @@ async function inputsOf(
   };
 }
 
+/** A site's ISO, and its sha256 in hex. */
+interface EmbeddedSite {
+  readonly receipt: IsoReceipt;
+  readonly sha256: string;
+}
+
 async function embed(
-  { liveIso }: Build,
+  { liveIso, hasher }: Build,
   site: Site,
   { ignition, network }: PatchedSite,
   folder: string,
   host: Pick<Host, 'randomBytes'>,
-): Promise<IsoReceipt> {
+): Promise<EmbeddedSite> {
+  const { image } = liveIso;
   const kargs = {
     append: [...network.kargs, ...takeOverKargs(network, ignition), ...site.kargs.append],
     delete: site.kargs.delete,
   };
-  return await buildSiteIso(
+  let digest: string | undefined;
+  const receipt = await buildSiteIso(
     {
-      source: liveIso.path,
+      source: liveIso,
       target: join(folder, `${site.name}.iso`),
       ignition: serializeIgnition(ignition),
       ...(network.networkFiles === undefined ? {} : { networkFiles: network.networkFiles }),
       // An image without an area for them is still good for a site that needs none.
-      ...(liveIso.kargs === undefined && kargs.append.length + kargs.delete.length === 0 ? {} : { kargs }),
+      ...(image.kargs === undefined && kargs.append.length + kargs.delete.length === 0 ? {} : { kargs }),
       overwrite: true,
+      onChecked: async ({ path, regions, sharesBlocks }) => {
+        // Shared blocks are in memory once, as the source's: read through the copy they would come from the disk again.
+        digest = sharesBlocks
+          ? await hasher.hashPatched(image.path, regions)
+          : await hasher.hash(path, () => undefined);
+      },
     },
     host,
   );
+  if (digest === undefined) throw new RangeError('a copy that was not checked got its name');
+  return { receipt, sha256: digest.slice('sha256:'.length) };
 }
 
 interface BuiltSite {
   readonly patched: PatchedSite;
   readonly inputs: Receipt['inputs'];
   readonly coverage: CoverageReport;
-  readonly built: IsoReceipt;
+  readonly built: EmbeddedSite;
   readonly shelf: { readonly now: Date; readonly shelfLifeMs: number | undefined };
 }
 
-async function describe(
-  { hasher, cache, buildTime }: Build,
+function describe(
+  { cache, buildTime }: Build,
   site: Site,
   { patched, inputs, coverage, built, shelf }: BuiltSite,
-  folder: string,
-): Promise<Receipt> {
+): Receipt {
   const { network, report, warnings } = patched;
-  const file = `${site.name}.iso`;
   const life = shelfLifeOf(patched.ignition, shelf);
-  const { ignition, kargs } = built;
+  const { ignition, kargs, sizeBytes } = built.receipt;
   return {
     apiVersion: 'edgefab.io/v1',
     kind: 'Receipt',
@@ -176,9 +190,9 @@ async function describe(
     cacheId: cache.cacheId,
     inputs,
     iso: {
-      file,
-      sizeBytes: built.sizeBytes,
-      sha256: (await hasher.hash(join(folder, file), () => undefined)).slice('sha256:'.length),
+      file: `${site.name}.iso`,
+      sizeBytes,
+      sha256: built.sha256,
       ...(ignition === undefined ? {} : { ignition: { ...ignition, files: [...ignition.files] } }),
       kargs: kargs?.after ?? '',
       kargsBudget:

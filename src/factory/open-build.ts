@@ -1,7 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { basename, join } from 'node:path';
-import { inspectIso } from '../boot/iso/inspect-iso.ts';
-import type { IsoImage } from '../boot/iso/iso-image.ts';
+import { type IsoSource, openIsoSource } from '../boot/iso/iso-source.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { type Lock, lockId } from '../mirror/resolve/lock.ts';
@@ -22,7 +21,7 @@ export interface Build extends AsyncDisposable {
   readonly factory: Factory;
   readonly lock: Lock;
   readonly cache: CacheFile;
-  readonly liveIso: IsoImage;
+  readonly liveIso: IsoSource;
   /** The live ISO as receipts name it; its sha256 is worked out beside the building. */
   readonly liveIsoInput: () => Promise<Receipt['inputs']['liveIso']>;
   readonly buildTime: Date;
@@ -39,7 +38,7 @@ export interface OpenBuildOptions extends RequestOptions {
 /**
  * Opens a build: every file the factory names is there, its lock is fresh, its cache complete for this very lock, the
  * live ISO is one. Throws FILE_UNREADABLE with all files together, LOCK_STALE, CACHE_INCOMPLETE, FACTORY_INVALID and
- * what `inspectIso` throws.
+ * what `openIsoSource` throws.
  */
 export async function openBuild(
   factory: Factory,
@@ -56,13 +55,13 @@ export async function openBuild(
   await refuseMissingFiles(factory);
   const lock = await freshLock(factory, options);
   const cache = await assertCompleteCache(factory.paths.cache, lockId(lock));
-  const liveIso = await inspectIso(liveIsoFile);
+  const liveIso = await openIsoSource(liveIsoFile);
   const signingKey = factory.signingKey === undefined ? undefined : await loadSigningKey(factory.signingKey);
   const { renew } = options;
   for (const { name } of renew ?? []) await forgetIgnition(join(factory.paths.out, name));
   const buildTime = await keptBuildTime(factory.paths.out, renew !== undefined, host);
   const hasher = openFileHasher(Number.POSITIVE_INFINITY, options.signal);
-  const { volumeId, sizeBytes } = liveIso;
+  const { volumeId, sizeBytes } = liveIso.image;
   let digest: Promise<string> | undefined;
   return {
     factory,

@@ -7,7 +7,13 @@ import { editInPlace } from './edit-in-place.ts';
 import type { IsoImage } from './iso-image.ts';
 import { type IsoSource, openIsoSource } from './iso-source.ts';
 import { writePatchedCopy } from './patched-copy.ts';
-import { type KargsPlan, planSiteIso, type SiteContent, type SiteIsoPlan } from './plan-site-iso.ts';
+import {
+  type KargsPlan,
+  planSiteIso,
+  type Region,
+  type SiteContent,
+  type SiteIsoPlan,
+} from './plan-site-iso.ts';
 import { streamPatched } from './site-iso-stream.ts';
 import { verifyRegionMeaning, verifySiteIso } from './verify-site-iso.ts';
 
@@ -19,6 +25,16 @@ export interface SiteIsoOptions extends SiteContent {
   readonly overwrite?: boolean;
   /** The source is a temporary of `openPartial` for this target: it becomes the target. */
   readonly adopt?: boolean;
+  /** Told of the copy when it is whole and checked, before it gets its name. */
+  readonly onChecked?: (copy: CheckedCopy) => Promise<void>;
+}
+
+/** A copy that was read back; `path` is its name for the time being. */
+export interface CheckedCopy {
+  readonly path: string;
+  readonly regions: readonly Region[];
+  /** Outside the regions the copy has the very blocks of the source. */
+  readonly sharesBlocks: boolean;
 }
 
 /** What was written. `files` are the paths in the Ignition area, sorted. */
@@ -110,9 +126,10 @@ export async function buildSiteIso(
       target,
       sizeBytes: image.sizeBytes,
       regions: plan.regions,
-      check: async (path) => {
+      check: async (path, sharesBlocks) => {
         if (!adopt) await source.assertUnchanged();
         await verifySiteIso(path, plan);
+        await options.onChecked?.({ path, regions: plan.regions, sharesBlocks });
       },
       adopt,
     },

@@ -11,8 +11,11 @@ export interface PatchedCopy {
   readonly target: string;
   readonly sizeBytes: number;
   readonly regions: readonly Region[];
-  /** Looks at the written copy under its temporary name; what it throws keeps the copy from getting its name. */
-  readonly check: (path: string) => Promise<void>;
+  /**
+   * Looks at the written copy under its temporary name; what it throws keeps the copy from getting its name. Outside
+   * the regions a copy that shares the source's blocks cannot differ from it.
+   */
+  readonly check: (path: string, sharesBlocks: boolean) => Promise<void>;
   /** The source is a temporary of `openPartial` for this target, and becomes the target without being copied. */
   readonly adopt?: boolean;
 }
@@ -77,6 +80,22 @@ async function syncFolder(path: string): Promise<void> {
   await folder.sync();
 }
 
+/** What file systems answer that share no blocks, or not between these two. */
+const NOT_SHARED = ['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'ENOTTY', 'EXDEV', 'EINVAL'];
+
+/** Copies a file, sharing its blocks where the file system can (FICLONE); tells whether it could. */
+async function copyBlocks(source: string, target: string): Promise<boolean> {
+  try {
+    await copyFile(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+    return true;
+  } catch (error) {
+    if (!NOT_SHARED.some((code) => hasCode(error, code))) throw error;
+  }
+  // libuv copies with copy_file_range(2), within the kernel.
+  await copyFile(source, target, constants.COPYFILE_EXCL);
+  return false;
+}
+
 /**
  * Copies a file next to its target (sharing blocks where the file system can), writes the regions, flushes,
  * checks, then gives it its name and flushes the folder. Killed at any point it leaves nothing under the final
@@ -87,11 +106,10 @@ export async function writePatchedCopy(copy: PatchedCopy, host: Pick<Host, 'rand
   const partial = adopt ? source : partialPath(target, host);
   await removeLeftovers(target, adopt ? source : undefined);
   try {
-    // FICLONE where the file system shares blocks; else libuv copies with copy_file_range(2), within the kernel.
-    if (!adopt) await copyFile(source, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    const sharesBlocks = !adopt && (await copyBlocks(source, partial));
     await makePrivate(partial);
     await writeRegions(partial, copy.regions);
-    await copy.check(partial);
+    await copy.check(partial, sharesBlocks);
     await rename(partial, target);
   } catch (error) {
     const explained = await explainDiskTrouble(error, target, copy.sizeBytes);

@@ -1,17 +1,18 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type Digest, parseDigest } from '../../oci/digest.ts';
-import type { HashJob, HashReply } from './hash-worker.ts';
+import type { HashJob, HashPatch, HashReply } from './hash-worker.ts';
 
 /** Hashes files on threads of their own; `hash` may be called as often as one likes at once. */
 export interface FileHasher extends AsyncDisposable {
   readonly threads: number;
   /** Reads a file to its end. `onBytes` hears of bytes as they are read. Rejects with Node's error. */
   hash(path: string, onBytes: (bytes: number) => void): Promise<Digest>;
+  /** Hashes what a file would be with patches laid over it; the file itself is only read. */
+  hashPatched(path: string, patches: readonly HashPatch[]): Promise<Digest>;
 }
 
-interface Job {
-  readonly path: string;
+interface Job extends HashJob {
   readonly onBytes: (bytes: number) => void;
   readonly resolve: (digest: Digest) => void;
   readonly reject: (error: unknown) => void;
@@ -34,7 +35,7 @@ export function openFileHasher(parallel: number, signal?: AbortSignal): FileHash
   const next = (worker: Worker): void => {
     const job = waiting.shift();
     running.set(worker, job);
-    if (job !== undefined) worker.postMessage({ path: job.path } satisfies HashJob);
+    if (job !== undefined) worker.postMessage({ path: job.path, patches: job.patches } satisfies HashJob);
   };
   const start = (): Worker => {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -69,19 +70,22 @@ export function openFileHasher(parallel: number, signal?: AbortSignal): FileHash
   const abort = (): void => void stop(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
 
+  const hash = (work: Pick<Job, 'path' | 'patches' | 'onBytes'>): Promise<Digest> =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason);
+        return;
+      }
+      waiting.push({ ...work, resolve, reject });
+      const idle = [...running].find(([, job]) => job === undefined)?.[0];
+      if (idle !== undefined) next(idle);
+      else if (running.size < threads) next(start());
+    });
+
   return {
     threads,
-    hash: (path, onBytes) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted === true) {
-          reject(signal.reason);
-          return;
-        }
-        waiting.push({ path, onBytes, resolve, reject });
-        const idle = [...running].find(([, job]) => job === undefined)?.[0];
-        if (idle !== undefined) next(idle);
-        else if (running.size < threads) next(start());
-      }),
+    hash: (path, onBytes) => hash({ path, patches: [], onBytes }),
+    hashPatched: (path, patches) => hash({ path, patches, onBytes: () => undefined }),
     [Symbol.asyncDispose]: async () => {
       signal?.removeEventListener('abort', abort);
       await stop(new Error('the hasher is closed'));
