@@ -1,6 +1,6 @@
+import './assure-home.ts';
 import { dirname } from 'node:path';
 import { type Command, execute, type Interfaces, Plugin } from '@oclif/core';
-import { realHost } from './host/real-host.ts';
 import { packagedText } from './packaged.ts';
 import { tuneMemory } from './tune-memory.ts';
 
@@ -10,8 +10,6 @@ export type CommandModules = Readonly<Record<string, () => Promise<{ readonly de
 /** Runs the command line inside the single executable, where package and commands are no files to look for. */
 export async function mainExecutable(modules: CommandModules): Promise<void> {
   tuneMemory();
-  // oclif asks for the home folder, and ends where there is none: no HOME, and a user the system has no entry for.
-  process.env.HOME ||= realHost.homeDir;
   const plugin = new CarriedPlugin(modules);
   await plugin.load();
   await execute({ loadOptions: { root: plugin.root, plugins: new Map([[plugin.name, plugin]]) } });

@@ -1,3 +1,4 @@
+import './assure-home.ts';
 import { execute } from '@oclif/core';
 import { tuneMemory } from './tune-memory.ts';
 

@@ -5,19 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EdgefabError, hasCode } from '../errors.ts';
 import type { Host } from './host.ts';
 
-/** The home folder; the root where there is none: no HOME, and a user the system has no entry for. */
-function homeFolder(): string {
-  try {
-    return homedir();
-  } catch {
-    return '/';
-  }
-}
-
 /** The machine edgefab runs on. */
 export const realHost: Host = {
   env: process.env,
-  homeDir: homeFolder(),
+  homeDir: homedir(),
   now: () => new Date(),
   randomBytes: (size) => randomBytes(size),
   sleep: async (ms, signal) => {
