@@ -1,20 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { demoBipIgnition } from '../../src/factory/demo/bip-ignition.ts';
 import { startDemoRegistry } from '../../src/factory/demo/made-release.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { type BareRoot, CAN_MOUNT_PRIVATELY, makeBareRoot } from '../support/bare-root.ts';
-import { BUTANE_WASM, builtExecutable } from '../support/built-executable.ts';
+import { builtExecutable, IS_BUILDABLE } from '../support/built-executable.ts';
 import { madeUpBytes } from '../support/made-up-bytes.ts';
 import { type Finished, runEdgefab } from '../support/run-edgefab.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { haveTools } from '../support/tools.ts';
 
-const isBuildable = existsSync(BUTANE_WASM) && process.arch === 'x64';
-const noBuild = isBuildable ? '' : ' (SKIPPED: needs npm run build:wasm, on x86_64)';
-const inRoot = isBuildable && haveTools('ldd') && CAN_MOUNT_PRIVATELY;
+const noBuild = IS_BUILDABLE ? '' : ' (SKIPPED: needs npm run build:wasm, on x86_64)';
+const inRoot = IS_BUILDABLE && haveTools('ldd') && CAN_MOUNT_PRIVATELY;
 const noRoot = inRoot ? '' : ' (SKIPPED: needs npm run build:wasm, ldd, unshare and root, on x86_64)';
 
 const manifest = JSON.parse(readFileSync('oclif.manifest.json', 'utf8')) as {
@@ -157,7 +156,7 @@ describe.skipIf(!inRoot)(
   },
 );
 
-const elfReady = isBuildable && haveTools('readelf');
+const elfReady = IS_BUILDABLE && haveTools('readelf');
 describe.skipIf(!elfReady)(
   `the file${elfReady ? '' : ' (SKIPPED: needs npm run build:wasm and readelf, on x86_64)'}`,
   () => {
@@ -208,7 +207,7 @@ function order(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-describe.skipIf(!isBuildable)(`precache by the package${noBuild}`, () => {
+describe.skipIf(!IS_BUILDABLE)(`precache by the package${noBuild}`, () => {
   test('puts the executable that is named on the cache disk, and says when there is none', async () => {
     const folder = tempFolder();
     const { server, releaseImage } = await startDemoRegistry(join(folder, 'registry'));

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Finished } from './run-edgefab.ts';
@@ -36,14 +36,7 @@ export function makeBareRoot(program: string): BareRoot {
   const work = join(folder, 'work');
   for (const path of [work, ...['proc', 'dev', 'work', 'tmp'].map((name) => join(root, name))])
     mkdirSync(path, { recursive: true });
-  // "libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x…)", and the loader without an arrow.
-  for (const [, library = ''] of execFileSync('ldd', [program], { encoding: 'utf8' }).matchAll(
-    /^\t(?:\S+ => )?(\/\S+) \(0x/gm,
-  )) {
-    mkdirSync(join(root, dirname(library)), { recursive: true });
-    copyFileSync(library, join(root, library));
-  }
-  place(program, join(root, 'edgefab'));
+  copyWithLibraries(root, program, '/edgefab');
   return {
     work,
     run: (args, env = {}) =>
@@ -79,10 +72,23 @@ export function makeBareRoot(program: string): BareRoot {
   };
 }
 
+/** Puts a program of this machine, under a name of its own, and all it is linked with into another root. */
+export function copyWithLibraries(root: string, program: string, name = program): void {
+  // "libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x…)", and the loader without an arrow.
+  const linked = execFileSync('ldd', [program], { encoding: 'utf8' }).matchAll(
+    /^\t(?:\S+ => )?(\/\S+) \(0x/gm,
+  );
+  for (const [, library = ''] of linked) {
+    mkdirSync(join(root, dirname(library)), { recursive: true });
+    copyFileSync(library, join(root, library));
+  }
+  place(program, join(root, name));
+}
+
 /** A link where both are on one file system: the program is large. */
 function place(from: string, to: string): void {
   try {
-    linkSync(from, to);
+    linkSync(realpathSync(from), to);
   } catch {
     copyFileSync(from, to);
   }

