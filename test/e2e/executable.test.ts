@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { demoBipIgnition } from '../../src/factory/demo/bip-ignition.ts';
@@ -53,7 +53,7 @@ describe.skipIf(!inRoot)(
         expect({ id, status }).toEqual({ id, status: 0 });
         expect(stdout).toContain(`$ edgefab ${id.replaceAll(':', ' ')}`);
       }
-    });
+    }, 180_000);
 
     test('runs the whole factory', () => {
       expect(demo.stderr).not.toContain('Warning');
@@ -152,7 +152,15 @@ describe.skipIf(!inRoot)(
       onTestFinished(() => other.close());
       expect((await other.run(['--version'])).stdout).toContain(version);
       expect((await root.run(['cache', 'verify', '/work/cache'])).status).toBe(0);
-    });
+
+      // A disk that went bad under the program: found, and put back from the one that runs.
+      appendFileSync(carried, 'x');
+      expect((await root.run(['cache', 'verify', '/work/cache'])).status).toBe(6);
+      const repair = ['cache', 'verify', '/work/cache', '--repair', '--insecure'];
+      expect((await root.run(repair)).status).toBe(0);
+      expect(readFileSync(carried).equals(bytes)).toBe(true);
+      expect((await root.run(['cache', 'verify', '/work/cache'])).status).toBe(0);
+    }, 180_000);
   },
 );
 
