@@ -85,9 +85,9 @@ describe.skipIf(!ready)(`the container image, on a base made of this machine's l
     const work = join(folder, 'work');
     mkdirSync(work);
     chownSync(work, USER, USER);
-    const flags = ['--read-only', '--cap-drop=all', '--volume', `${work}:/work`];
-    expect(run(['demo', '/work/demo'], flags)).toContain('Built in');
-    expect(run(['cache', 'verify', '/work/demo/cache'], flags)).toContain(
+    const flags = ['--read-only', '--cap-drop=all', '--volume', `${work}:/data`];
+    expect(run(['demo', '/data/demo'], flags)).toContain('Built in');
+    expect(run(['cache', 'verify', '/data/demo/cache'], flags)).toContain(
       'every byte is what it claims to be',
     );
     expect(statSync(join(work, 'demo', 'cache')).uid).toBe(USER);

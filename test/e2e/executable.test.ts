@@ -28,7 +28,7 @@ describe.skipIf(!inRoot)(
     let demo: Finished;
     beforeAll(async () => {
       root = makeBareRoot(builtExecutable());
-      demo = await root.run(['demo', '/work/demo']);
+      demo = await root.run(['demo', '/data/demo']);
     }, 180_000);
     afterAll(() => root?.close());
 
@@ -65,26 +65,26 @@ describe.skipIf(!inRoot)(
     });
 
     test.each([
-      ['cache verify /work/demo/cache', 0],
-      ['cache list /work/demo/cache --json', 0],
-      ['iso show /work/demo/out/demo/demo.iso', 0],
-      ['ignition show /work/demo/media/made-up-bip.ign', 0],
-      ['ignition validate /work/demo/media/made-up-bip.ign', 0],
-      ['ignition diff /work/demo/media/made-up-bip.ign /work/demo/media/made-up-bip.ign', 0],
+      ['cache verify /data/demo/cache', 0],
+      ['cache list /data/demo/cache --json', 0],
+      ['iso show /data/demo/out/demo/demo.iso', 0],
+      ['ignition show /data/demo/media/made-up-bip.ign', 0],
+      ['ignition validate /data/demo/media/made-up-bip.ign', 0],
+      ['ignition diff /data/demo/media/made-up-bip.ign /data/demo/media/made-up-bip.ign', 0],
       ['doctor', 0],
       // The operator sets come with the program.
-      ['imageset create --release 4.18.9 --operator-set edg -o /work/set.yaml', 2],
+      ['imageset create --release 4.18.9 --operator-set edg -o /data/set.yaml', 2],
       ['no-such-command', 2],
-      ['cache verify /work/none', 4],
-      ['cache verify /work/none --json', 4],
+      ['cache verify /data/none', 4],
+      ['cache verify /data/none --json', 4],
     ])('says what the package says: %s', async (line, want) => {
       const here = await root.run(line.split(' '));
-      const there = await runEdgefab(line.replaceAll('/work', root.work).split(' '));
+      const there = await runEdgefab(line.replaceAll('/data', root.work).split(' '));
       const spoken = ({ status, stdout, stderr }: Finished) => ({
         status,
-        stdout: stdout.replaceAll(root.work, '/work'),
+        stdout: stdout.replaceAll(root.work, '/data'),
         // How fast it was.
-        stderr: stderr.replaceAll(root.work, '/work').replace(/[\d.]+ [MG]iB\/s/g, 'RATE'),
+        stderr: stderr.replaceAll(root.work, '/data').replace(/[\d.]+ [MG]iB\/s/g, 'RATE'),
       });
       expect(spoken(here)).toEqual(spoken(there));
       expect(here.status).toBe(want);
@@ -105,21 +105,21 @@ describe.skipIf(!inRoot)(
         ignition.storage.files.push({ path, contents: { source: `data:;base64,${half}` } });
       writeFileSync(join(root.work, 'large.ign'), JSON.stringify(ignition));
       const embed =
-        'iso embed /work/demo/media/made-up-live.iso --ignition /work/large.ign -o /work/large.iso'.split(
+        'iso embed /data/demo/media/made-up-live.iso --ignition /data/large.ign -o /data/large.iso'.split(
           ' ',
         );
       const { stdout, stderr } = await root.run(embed);
       expect(`${stdout}${stderr}`).toContain('(xz)');
-      expect((await root.run(['iso', 'show', '/work/large.iso'])).stdout).toContain('config.ign');
+      expect((await root.run(['iso', 'show', '/data/large.iso'])).stdout).toContain('config.ign');
     });
 
     test('writes nothing that it was not asked for, into a home folder neither', async () => {
       const before = readdirSync(root.work).sort();
-      const env = { HOME: '/work', TMPDIR: '/work', XDG_CACHE_HOME: '/work', XDG_DATA_HOME: '/work' };
+      const env = { HOME: '/data', TMPDIR: '/data', XDG_CACHE_HOME: '/data', XDG_DATA_HOME: '/data' };
       for (const line of [
         '--version',
-        'cache verify /work/demo/cache',
-        'ignition validate /work/demo/media/made-up-bip.ign',
+        'cache verify /data/demo/cache',
+        'ignition validate /data/demo/media/made-up-bip.ign',
       ])
         expect((await root.run(line.split(' '), env)).status).toBe(0);
       expect(readdirSync(root.work).sort()).toEqual(before);
@@ -133,10 +133,10 @@ describe.skipIf(!inRoot)(
         'apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n' +
           `  additionalImages: [{ name: "${releaseImage}" }]\n`,
       );
-      const command = 'precache /work/imageset.yaml --folder /work/cache --insecure'.split(' ');
+      const command = 'precache /data/imageset.yaml --folder /data/cache --insecure'.split(' ');
       const { status, stdout, stderr } = await root.run(command);
       expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
-      expect(stdout).toContain('/work/cache/edgefab');
+      expect(stdout).toContain('/data/cache/edgefab');
       const carried = join(root.work, 'cache', 'edgefab');
       const bytes = readFileSync(carried);
       expect(bytes.equals(readFileSync(builtExecutable()))).toBe(true);
@@ -151,15 +151,15 @@ describe.skipIf(!inRoot)(
       const other = makeBareRoot(carried);
       onTestFinished(() => other.close());
       expect((await other.run(['--version'])).stdout).toContain(version);
-      expect((await root.run(['cache', 'verify', '/work/cache'])).status).toBe(0);
+      expect((await root.run(['cache', 'verify', '/data/cache'])).status).toBe(0);
 
       // A disk that went bad under the program: found, and put back from the one that runs.
       appendFileSync(carried, 'x');
-      expect((await root.run(['cache', 'verify', '/work/cache'])).status).toBe(6);
-      const repair = ['cache', 'verify', '/work/cache', '--repair', '--insecure'];
+      expect((await root.run(['cache', 'verify', '/data/cache'])).status).toBe(6);
+      const repair = ['cache', 'verify', '/data/cache', '--repair', '--insecure'];
       expect((await root.run(repair)).status).toBe(0);
       expect(readFileSync(carried).equals(bytes)).toBe(true);
-      expect((await root.run(['cache', 'verify', '/work/cache'])).status).toBe(0);
+      expect((await root.run(['cache', 'verify', '/data/cache'])).status).toBe(0);
     }, 180_000);
   },
 );

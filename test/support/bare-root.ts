@@ -10,7 +10,7 @@ export const CAN_MOUNT_PRIVATELY =
 
 /** A root file system with a program and the libraries it is linked with, and nothing else: no shell, no Node. */
 export interface BareRoot {
-  /** A folder of this machine that the program sees as `/work`, the only one it can write to. */
+  /** A folder of this machine that the program sees as `/data`, the only one it can write to. */
   readonly work: string;
   run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Finished>;
   close(): void;
@@ -24,7 +24,7 @@ shift 2
 mount --bind "$root" "$root"
 mount -t proc none "$root/proc"
 mount --rbind /dev "$root/dev"
-mount --bind "$work" "$root/work"
+mount --bind "$work" "$root/data"
 mount -o remount,bind,ro "$root"
 exec env -i $EDGEFAB_TEST_ENV "$(command -v chroot)" "$root" /edgefab "$@"
 `;
@@ -34,7 +34,7 @@ export function makeBareRoot(program: string): BareRoot {
   const folder = mkdtempSync(join(tmpdir(), 'edgefab-root-'));
   const root = join(folder, 'root');
   const work = join(folder, 'work');
-  for (const path of [work, ...['proc', 'dev', 'work', 'tmp'].map((name) => join(root, name))])
+  for (const path of [work, ...['proc', 'dev', 'data', 'tmp'].map((name) => join(root, name))])
     mkdirSync(path, { recursive: true });
   copyWithLibraries(root, program, '/edgefab');
   return {
