@@ -9,7 +9,9 @@ import { realHost } from '../host/real-host.ts';
 import { createRateLimit } from '../mirror/pull/rate-limit.ts';
 import { rateAt } from '../mirror/pull/rate-windows.ts';
 import { rememberManifests } from '../mirror/resolve/remember-manifests.ts';
+import type { CarriedExecutable } from '../mirror/store/carry-executable.ts';
 import { EdgefabCommand } from './terminal/edgefab-command.ts';
+import { formatBytes } from './terminal/format-amount.ts';
 import { parseRateFlags, rateFlags } from './terminal/rate-flags.ts';
 import { openRegistry, registryFlags } from './terminal/registry-flags.ts';
 import { renderPlan } from './terminal/render-plan.ts';
@@ -54,6 +56,12 @@ export default class Precache extends EdgefabCommand {
       exclusive: ['folder'],
     }),
     arch: Flags.string({ description: 'architecture to fetch, with IMAGESET', default: 'x86_64' }),
+    executable: Flags.string({
+      description:
+        'the one-file edgefab to put on the disk as well, for machines without Node; left out, the one that runs, or ' +
+        'that npm run build:exe made',
+      helpValue: 'FILE',
+    }),
   };
 
   async run(): Promise<unknown> {
@@ -96,6 +104,7 @@ export default class Precache extends EdgefabCommand {
         {
           ...(state === 'kept' ? {} : { keepLockAt: request.lockPath }),
           parallel: flags.parallel,
+          executable: flags.executable === undefined ? {} : { named: flags.executable },
           retryTimes: flags['retry-times'],
           signal: this.signal,
           ...(rateLimit === undefined ? {} : { rateLimit }),
@@ -118,11 +127,13 @@ export default class Precache extends EdgefabCommand {
       const { plan, result, cache } = outcome;
       this.print(`cache             ${request.folder}, complete, id ${cache.cacheId}`);
       this.print(`lock              ${cache.lock}`);
+      this.#tellProgram(outcome.executable, lock.arch);
       const { fetchedBytes, heldBytes, retries } = result;
       return {
         kind: 'Precache',
         folder: request.folder,
         cache,
+        executable: outcome.executable,
         plan,
         fetchedBytes,
         heldBytes,
@@ -131,6 +142,32 @@ export default class Precache extends EdgefabCommand {
       };
     } finally {
       client.close();
+    }
+  }
+
+  /** Says what became of the program on the disk. */
+  #tellProgram(program: CarriedExecutable | undefined, arch: string): void {
+    switch (program?.state) {
+      case 'copied':
+      case 'kept':
+        this.print(`program           ${program.path}, ${formatBytes(program.sizeBytes)}, runs without Node`);
+        return;
+      case 'no room':
+        this.say(
+          'warn',
+          `no room for the program itself: ${program.neededBytes} bytes are needed, ${program.freeBytes} are free`,
+        );
+        return;
+      case 'none':
+        this.say(
+          'info',
+          `no program for ${arch} at hand to put on the disk: npm run build:exe makes one, --executable names one`,
+        );
+        return;
+      case undefined:
+        return;
+      default:
+        program satisfies never;
     }
   }
 

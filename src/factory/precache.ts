@@ -11,11 +11,13 @@ import type { BlobSource, PullOptions } from '../mirror/pull/pull-parts.ts';
 import { type PullResult, pullError } from '../mirror/pull/pull-result.ts';
 import { type Lock, lockId } from '../mirror/resolve/lock.ts';
 import { type CacheFile, loadCacheFile } from '../mirror/store/cache-file.ts';
+import { type CarriedExecutable, carryExecutable } from '../mirror/store/carry-executable.ts';
 import { holdCache } from '../mirror/store/hold-cache.ts';
 import { partialBytes } from '../mirror/store/partial-bytes.ts';
 import { isRegistryViewOf } from '../mirror/store/registry-view/registry-stamp.ts';
 import { openStore, type Store } from '../mirror/store/store.ts';
 import { storePaths } from '../mirror/store/store-paths.ts';
+import { findExecutable } from './find-executable.ts';
 import { EDGEFAB_VERSION } from './version.ts';
 import { writeLock } from './write-lock.ts';
 
@@ -30,6 +32,8 @@ export interface PrecacheOptions extends Omit<PullOptions, 'sleep' | 'now'> {
   readonly keepLockAt?: string;
   /** The id the cache is to have; its own unless given, a new one where it has none. */
   readonly cacheId?: string;
+  /** Puts the single executable into the cache: the one named, or whichever is at hand. */
+  readonly executable?: { readonly named?: string };
   /** Told when all that could be fetched is there, before a run that lacks something throws. */
   readonly onResult?: (result: PullResult, plan: PullPlan) => void;
 }
@@ -38,6 +42,8 @@ export interface PrecacheOutcome {
   readonly plan: PullPlan;
   readonly result: PullResult;
   readonly cache: CacheFile;
+  /** What became of the program in the cache, when one was to be put there. */
+  readonly executable?: CarriedExecutable;
 }
 
 /**
@@ -61,6 +67,24 @@ export async function precache(
 
 /** Does what `precache` does, for a caller that holds the cache already. */
 export async function precacheHeld(
+  lock: Lock,
+  folder: string,
+  source: BlobSource,
+  options: PrecacheOptions,
+  host: Pick<Host, 'now' | 'sleep' | 'flushFileSystem'>,
+): Promise<PrecacheOutcome> {
+  // One that does not fit is refused before hours of fetching.
+  const executable =
+    options.executable === undefined
+      ? undefined
+      : { source: await findExecutable(options.executable.named, lock.arch) };
+  const outcome = await fill(lock, folder, source, options, host);
+  if (executable === undefined) return outcome;
+  const carried = await carryExecutable(folder, executable.source);
+  return { ...outcome, cache: (await loadCacheFile(folder)) ?? outcome.cache, executable: carried };
+}
+
+async function fill(
   lock: Lock,
   folder: string,
   source: BlobSource,

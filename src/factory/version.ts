@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { packagedText } from '../packaged.ts';
 
-const found = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+const found = JSON.parse(packagedText('package.json')) as {
   version: string;
 };
 

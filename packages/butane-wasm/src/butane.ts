@@ -11,7 +11,8 @@ import {
   translateInWasm,
   translateWithProgram,
 } from './translate.ts';
-import { DEFAULT_WASM_PATH, wasmEngine } from './wasm-engine.ts';
+import { wasmEngine } from './wasm-engine.ts';
+import { type CarriedWasm, carriedWasm, wasmFile } from './wasm-origin.ts';
 
 /** A Butane document is written by hand; this is far above any. */
 const MAX_BUTANE_BYTES = 8 * 1024 * 1024;
@@ -21,6 +22,8 @@ const MAX_IGNITION_BYTES = 16 * 1024 * 1024;
 export interface ButaneSettings {
   /** The WebAssembly file; the one `npm run build` made when left out. */
   readonly wasmPath?: string;
+  /** In place of files: what a program that is one file has inside. */
+  readonly carried?: CarriedWasm;
   /**
    * Where a butane program is looked up (`BUTANE`, `PATH`) when the WebAssembly is not built; the process's
    * environment when left out.
@@ -42,7 +45,10 @@ export interface Butane {
  */
 export function createButane(settings: ButaneSettings = {}): Butane {
   const timeoutMs = settings.timeoutMs ?? 30_000;
-  const engine = wasmEngine(settings.wasmPath ?? DEFAULT_WASM_PATH, timeoutMs);
+  const engine = wasmEngine(
+    settings.carried === undefined ? wasmFile(settings.wasmPath) : carriedWasm(settings.carried),
+    timeoutMs,
+  );
   return {
     async translate(butane, options = {}) {
       checkInput('the Butane document', butane, MAX_BUTANE_BYTES);

@@ -1,12 +1,8 @@
-import { access, readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { ButaneError } from './butane-error.ts';
 import { inOrder, type ReportEntry, reportOf } from './report.ts';
+import type { WasmOrigin } from './wasm-origin.ts';
 import type { WasmReply, WasmRequest } from './wasm-worker.ts';
-
-/** Where `npm run build` puts the WebAssembly file, seen from `src` and from `dist` alike. */
-export const DEFAULT_WASM_PATH = fileURLToPath(new URL('../dist/butane.wasm', import.meta.url));
 
 /** WebAssembly memory never shrinks: an instance that has grown beyond this is not kept. */
 const MAX_KEPT_BYTES = 256 * 1024 * 1024;
@@ -21,7 +17,7 @@ export interface WasmAnswer {
 }
 
 export interface WasmEngine {
-  /** Tells whether the WebAssembly file is there. */
+  /** Tells whether the WebAssembly is there. */
   isBuilt(): Promise<boolean>;
   /**
    * Puts one request to the WebAssembly; requests wait for one another. Throws IGNITION_UNAVAILABLE,
@@ -32,36 +28,30 @@ export interface WasmEngine {
 
 /**
  * Makes an engine that runs the WebAssembly in a worker thread, so that a document which takes for ever can
- * be stopped and a crash of the instance costs only the worker. The file is compiled once, at the first
+ * be stopped and a crash of the instance costs only the worker. It is compiled once, at the first
  * request; the thread is kept between requests and never keeps the process alive by itself.
  */
-export function wasmEngine(wasmPath: string, timeoutMs: number): WasmEngine {
+export function wasmEngine(origin: WasmOrigin, timeoutMs: number): WasmEngine {
   let compiled: Promise<WebAssembly.Module> | undefined;
   let worker: Worker | undefined;
   let queue: Promise<unknown> = Promise.resolve();
 
-  const isBuilt = () =>
-    access(wasmPath).then(
-      () => true,
-      () => false,
-    );
-
   async function ask(request: WasmRequest): Promise<WasmAnswer> {
-    if (!(await isBuilt())) {
+    if (!(await origin.isThere())) {
       throw new ButaneError(
-        `the WebAssembly is not built: want ${wasmPath}. Install Go 1.24 or newer and run "npm run build".`,
+        `the WebAssembly is not built: want ${origin.name}. Install Go 1.24 or newer and run "npm run build".`,
         'IGNITION_UNAVAILABLE',
       );
     }
     const engine = request.operation === 'translate' ? 'BUTANE' : 'IGNITION';
     const failed = (message: string, cause?: unknown) =>
       new ButaneError(message, `${engine}_FAILED`, reportOf([]), cause);
-    compiled ??= readFile(wasmPath).then((bytes) => WebAssembly.compile(bytes));
+    compiled ??= origin.load().then((bytes) => WebAssembly.compile(bytes));
     const module = await compiled.catch((cause: unknown) => {
       compiled = undefined;
-      throw failed(`${wasmPath} is no WebAssembly that can be run`, cause);
+      throw failed(`${origin.name} is no WebAssembly that can be run`, cause);
     });
-    worker ??= startWorker(module);
+    worker ??= startWorker(origin, module);
     const reply = await exchange(worker, request, timeoutMs).catch((cause: unknown) => ({ cause }));
     if (!('json' in reply) || reply.memoryBytes > MAX_KEPT_BYTES) {
       await worker.terminate();
@@ -77,7 +67,7 @@ export function wasmEngine(wasmPath: string, timeoutMs: number): WasmEngine {
   }
 
   return {
-    isBuilt,
+    isBuilt: origin.isThere,
     ask(request) {
       const answer = queue.then(() => ask(request));
       queue = answer.catch(() => {});
@@ -88,12 +78,8 @@ export function wasmEngine(wasmPath: string, timeoutMs: number): WasmEngine {
 
 const TIMED_OUT = Symbol('timed out');
 
-function startWorker(module: WebAssembly.Module): Worker {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const worker = new Worker(new URL(`./wasm-worker.${extension}`, import.meta.url), {
-    workerData: { module },
-    env: {},
-  });
+function startWorker(origin: WasmOrigin, module: WebAssembly.Module): Worker {
+  const worker = origin.startWorker({ module });
   worker.unref();
   return worker;
 }

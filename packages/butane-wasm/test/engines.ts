@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { DEFAULT_WASM_PATH } from '../src/wasm-engine.ts';
+import { DEFAULT_WASM_PATH } from '../src/wasm-origin.ts';
 
 function onPath(program: string): string | undefined {
   return (process.env.PATH ?? '')

@@ -1,10 +1,20 @@
 import type { Butane } from 'butane-wasm';
 import { EdgefabError, hasCode } from '../../errors.ts';
+import { BUTANE_WASM, isExecutable, packagedText, readPackaged, workerAsset } from '../../packaged.ts';
+
+let carried: Butane | undefined;
 
 /** Opens the packaged Butane and Ignition; loaded on first use, since most commands need neither. */
 export async function openButane(): Promise<Butane> {
-  const { translate, validate, merge } = await import('butane-wasm');
-  return { translate, validate, merge };
+  const { createButane, translate, validate, merge } = await import('butane-wasm');
+  if (!isExecutable) return { translate, validate, merge };
+  carried ??= createButane({
+    carried: {
+      wasm: () => readPackaged(BUTANE_WASM),
+      workerSource: packagedText(workerAsset('wasm-worker')),
+    },
+  });
+  return carried;
 }
 
 /** Tells whether an error says that the engine is not there: not built, and no program to take its place. */

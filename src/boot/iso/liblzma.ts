@@ -1,4 +1,5 @@
 import { EdgefabError } from '../../errors.ts';
+import { isExecutable, LIBLZMA_WASM, readPackaged } from '../../packaged.ts';
 
 /** The two calls needed of the optional package node-liblzma. */
 export interface Liblzma {
@@ -15,20 +16,20 @@ const CHECK_CRC32 = 1;
 const PRESET = 6;
 const MEMORY_LIMIT_BYTES = 128 * 1024 * 1024;
 
-/** The part of `node-liblzma/wasm` that is used; written down here because the package may not be installed. */
-interface Wasm {
-  initModule(): Promise<unknown>;
-  resetModule(): void;
-  xzAsync(bytes: Uint8Array, options: { preset: number; check: number }): Promise<Uint8Array>;
-  unxzAsync(bytes: Uint8Array, options: { memlimit: number }): Promise<Uint8Array>;
+type Wasm = typeof import('node-liblzma/wasm');
+
+/** Makes an instance from what the single executable has inside. */
+async function carriedModule(): Promise<unknown> {
+  const { default: createLzma } = await import('node-liblzma/wasm/liblzma.js');
+  return await createLzma({ wasmBinary: await readPackaged(LIBLZMA_WASM) });
 }
 
-const PACKAGE: string = 'node-liblzma/wasm';
+const open = (wasm: Wasm) => wasm.initModule(isExecutable ? carriedModule : undefined);
 
 async function importWasm(): Promise<Wasm> {
   try {
-    const wasm = (await import(PACKAGE)) as Wasm;
-    await wasm.initModule();
+    const wasm = await import('node-liblzma/wasm');
+    await open(wasm);
     return wasm;
   } catch (cause) {
     throw new EdgefabError('xz is not at hand: the optional package node-liblzma cannot be loaded', {
@@ -44,22 +45,24 @@ async function importWasm(): Promise<Wasm> {
  * load on systems with an older libstdc++. Throws TOOL_MISSING when the package was not installed.
  */
 export async function loadLiblzma(): Promise<Liblzma> {
-  const { resetModule, unxzAsync, xzAsync } = await importWasm();
+  const wasm = await importWasm();
   return {
     compress: async (bytes) => {
       try {
-        return await xzAsync(bytes, { preset: PRESET, check: CHECK_CRC32 });
+        await open(wasm);
+        return await wasm.xzAsync(bytes, { preset: PRESET, check: CHECK_CRC32 });
       } catch (cause) {
-        resetModule();
+        wasm.resetModule();
         throw new EdgefabError(`xz cannot compress ${bytes.length} bytes`, { code: 'TOOL_FAILED', cause });
       }
     },
     decompress: async (bytes) => {
       try {
-        return await unxzAsync(bytes, { memlimit: MEMORY_LIMIT_BYTES });
+        await open(wasm);
+        return await wasm.unxzAsync(bytes, { memlimit: MEMORY_LIMIT_BYTES });
       } catch (error) {
         // A failed call leaves its memory taken, and once freed twice; the next call gets a new instance.
-        resetModule();
+        wasm.resetModule();
         throw error;
       }
     },

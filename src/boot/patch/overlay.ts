@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { EdgefabError } from '../../errors.ts';
+import { packagedText } from '../../packaged.ts';
 
 /** The files that run on the machine, by their path under `overlays/`. */
 export const OVERLAY_FILES = [
@@ -51,16 +51,13 @@ export type OverlayFile = (typeof OVERLAY_FILES)[number];
 /** The texts of all overlay files. */
 export type Overlays = Readonly<Record<OverlayFile, string>>;
 
-/** `overlays/` at the package's root; this module is three folders below it both in `src/` and in `dist/`. */
-const PACKAGED = fileURLToPath(new URL('../../../overlays/', import.meta.url));
-
 /** Loads the files that run on the machine, from the package or from another folder. Throws FILE_UNREADABLE. */
-export async function loadOverlays(folder: string = PACKAGED): Promise<Overlays> {
+export async function loadOverlays(folder?: string): Promise<Overlays> {
   const texts = await Promise.all(
     OVERLAY_FILES.map(async (name) => {
-      const path = join(folder, name);
+      const path = join(folder ?? 'overlays', name);
       try {
-        return [name, await readFile(path, 'utf8')] as const;
+        return [name, folder === undefined ? packagedText(path) : await readFile(path, 'utf8')] as const;
       } catch (cause) {
         throw new EdgefabError(`the overlay file ${path} cannot be read`, {
           code: 'FILE_UNREADABLE',

@@ -119,6 +119,7 @@ export default class CacheVerify extends EdgefabCommand {
         client,
         {
           parallel: flags.parallel,
+          executable: {},
           retryTimes: flags['retry-times'],
           signal: this.signal,
           onPlan: (plan) => progress.start('fetching', plan.uniqueBytes),

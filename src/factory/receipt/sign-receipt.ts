@@ -5,7 +5,7 @@ import { readText } from '../read-text.ts';
 import type { Receipt } from './receipt.ts';
 
 /** Names a public key: sha256, in hex, of its SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). */
-export function keyIdOf(key: KeyObject): string {
+function keyIdOf(key: KeyObject): string {
   const spki = key.export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(spki).digest('hex');
 }

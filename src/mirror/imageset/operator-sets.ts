@@ -1,14 +1,14 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { z } from 'zod/v4';
 import { EdgefabError } from '../../errors.ts';
 import { parseCheckedYaml } from '../../formats/checked-yaml.ts';
 import { nearMatch } from '../../formats/near-match.ts';
 import type { ReleaseVersion } from '../../formats/release-version.ts';
+import { listPackaged, packagedText } from '../../packaged.ts';
 import type { OperatorWish } from './operator-wish.ts';
 import { minorOf } from './release-sources.ts';
 
 /** They come with edgefab, beside its image sets. */
-const FOLDER = new URL('../../../imagesets/operator-sets/', import.meta.url);
+const FOLDER = 'imagesets/operator-sets';
 const ENDING = '.yaml';
 
 const operatorSet = z.array(
@@ -20,7 +20,7 @@ const operatorSet = z.array(
 );
 
 async function operatorSetNames(): Promise<string[]> {
-  const files = await readdir(FOLDER);
+  const files = await listPackaged(FOLDER);
   return files
     .filter((file) => file.endsWith(ENDING))
     .map((file) => file.slice(0, -ENDING.length))
@@ -41,7 +41,7 @@ export async function loadOperatorSet(name: string, release: ReleaseVersion): Pr
     });
   }
   const file = `${name}${ENDING}`;
-  const text = await readFile(new URL(file, FOLDER), 'utf8');
+  const text = packagedText(`${FOLDER}/${file}`);
   const { value } = parseCheckedYaml(text, { file, code: 'IMAGESET_INVALID', schema: operatorSet });
   return value.map(({ channel, ...rest }) => ({
     ...rest,

@@ -8,7 +8,8 @@ import { type Digest, isDigest } from '../../oci/digest.ts';
 export const IMAGE_ROLES = ['bootstrap', 'release', 'os', 'operator', 'additional', 'tool'] as const;
 export type ImageRole = (typeof IMAGE_ROLES)[number];
 
-const digest = z
+/** Checks a digest in a file edgefab wrote. */
+export const digestSchema = z
   .custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
     error: 'want sha256: and 64 lower-case hex characters',
   })
@@ -16,20 +17,20 @@ const digest = z
   .meta({ type: 'string', pattern: '^sha256:[0-9a-f]{64}$' });
 const sizeBytes = z.number().int().nonnegative();
 
-const lockedBlob = z.strictObject({ digest, sizeBytes });
+const lockedBlob = z.strictObject({ digest: digestSchema, sizeBytes });
 
 const lockedImage = z.strictObject({
   source: z.string(),
   tag: z.string().optional(),
   mirrorNames: z.array(z.string()).optional(),
-  digest,
-  archDigest: digest,
+  digest: digestSchema,
+  archDigest: digestSchema,
   mediaType: z.string(),
   sizeBytes,
   blobs: z.array(lockedBlob),
   roles: z.array(z.enum(IMAGE_ROLES)).min(1),
   requiredBy: z.array(z.string()),
-  signatures: z.array(digest).optional(),
+  signatures: z.array(digestSchema).optional(),
 });
 
 const ignoredImage = z.strictObject({
@@ -43,7 +44,9 @@ export const lockSchema = z.strictObject({
   kind: z.literal('Lock'),
   arch: z.string(),
   inputs: z.strictObject({ imageSet: z.string(), wanted: z.string(), ignition: z.string().optional() }),
-  release: z.strictObject({ version: z.string().optional(), image: z.string(), digest }).optional(),
+  release: z
+    .strictObject({ version: z.string().optional(), image: z.string(), digest: digestSchema })
+    .optional(),
   images: z.array(lockedImage),
   ignored: z.array(ignoredImage).optional(),
 });

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod/v4';
 import { EdgefabError, hasCode } from '../../errors.ts';
 import { parseCheckedYaml } from '../../formats/checked-yaml.ts';
+import { digestSchema } from '../resolve/lock.ts';
 import { storePaths } from './store-paths.ts';
 import { writeFileDurably } from './write-file-durably.ts';
 
@@ -11,11 +12,18 @@ export const cacheFileSchema = z.strictObject({
   state: z.enum(['incomplete', 'complete']),
   sectorSize: z.number().int().positive(),
   writer: z.string(),
+  executable: z
+    .strictObject({
+      sha256: digestSchema,
+      sizeBytes: z.number().int().nonnegative(),
+    })
+    .optional(),
 });
 
 /**
  * What makes a folder an edgefab cache: its id, the sha256 of its lock, and whether every byte of that lock is
- * there (`edgefab-cache.json`). `sectorSize` is the disk's logical sector size in bytes.
+ * there (`edgefab-cache.json`). `sectorSize` is the disk's logical sector size in bytes; `executable` is the
+ * program in the cache root, when there is one.
  */
 export type CacheFile = Readonly<z.infer<typeof cacheFileSchema>>;
 

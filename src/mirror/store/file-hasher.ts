@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { type Digest, parseDigest } from '../../oci/digest.ts';
+import { startWorker } from '../../packaged.ts';
 import type { HashJob, HashPatch, HashReply } from './hash-worker.ts';
 
 /** Hashes files on threads of their own; `hash` may be called as often as one likes at once. */
@@ -38,8 +39,7 @@ export function openFileHasher(parallel: number, signal?: AbortSignal): FileHash
     if (job !== undefined) worker.postMessage({ path: job.path, patches: job.patches } satisfies HashJob);
   };
   const start = (): Worker => {
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const worker = new Worker(new URL(`./hash-worker.${extension}`, import.meta.url));
+    const worker = startWorker('hash-worker', import.meta.url);
     worker.on('message', (reply: HashReply) => {
       const job = running.get(worker);
       if (job === undefined) return;

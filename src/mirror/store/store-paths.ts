@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import { type Digest, digestHex } from '../../oci/digest.ts';
 
+/** What the program is called in a cache root. */
+export const EXECUTABLE_NAME = 'edgefab';
+
 /** Where things are in a cache root (CONTRACTS: cache root). Paths are joined to `root`. */
 export const storePaths = {
   blobs: (root: string): string => join(root, 'blobs', 'sha256'),
@@ -16,6 +19,8 @@ export const storePaths = {
   dirView: (root: string, repository: string, digest: Digest): string =>
     join(root, dirViewName(repository, digest)),
   lock: (root: string): string => join(root, 'edgefab.lock'),
+  /** The program itself, for machines without Node. */
+  executable: (root: string): string => join(root, EXECUTABLE_NAME),
   cacheFile: (root: string): string => join(root, 'edgefab-cache.json'),
   index: (root: string): string => join(root, 'index.json'),
 } as const;

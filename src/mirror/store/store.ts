@@ -61,6 +61,7 @@ export async function openStore(root: string, options: StoreOptions): Promise<St
       state,
       sectorSize: options.sectorBytes,
       writer: options.writer,
+      ...(known?.executable === undefined ? {} : { executable: known.executable }),
     };
     await writeCacheFile(root, value);
     return value;

@@ -10,7 +10,7 @@ import { type FileHasher, openFileHasher } from './file-hasher.ts';
 import { loadCache } from './load-cache.ts';
 import { layoutFiles } from './oci-files.ts';
 import { checkRegistryView } from './registry-view/check-registry-view.ts';
-import { dirViewName, storePaths } from './store-paths.ts';
+import { dirViewName, EXECUTABLE_NAME, storePaths } from './store-paths.ts';
 import { type WantedFile, wantedFiles } from './wanted-files.ts';
 
 /** One thing wrong with a cache. `got` and `want` are sizes or digests as texts; `path` is relative to the root. */
@@ -52,7 +52,10 @@ export async function verifyCache(root: string, options: VerifyOptions): Promise
   state('edgefab.lock', lockId(lock), cache.lock);
   state('edgefab-cache.json', cache.state, 'complete');
   const wanted = wantedFiles(lock.images);
-  options.onStart?.([...wanted.values()].reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0));
+  const program = cache.executable;
+  options.onStart?.(
+    [...wanted.values()].reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), program?.sizeBytes ?? 0),
+  );
   let bytes = 0;
   {
     await using hasher = openFileHasher(options.parallel, options.signal);
@@ -61,7 +64,8 @@ export async function verifyCache(root: string, options: VerifyOptions): Promise
       [...wanted.values()].map((item) =>
         limit(async () => {
           options.signal?.throwIfAborted();
-          return await checkBlob(root, item, hasher, (count) => {
+          const path = join('blobs', 'sha256', digestHex(item.digest));
+          return await checkFile(root, path, item, hasher, (count) => {
             bytes += count;
             options.onBytes?.(count);
           });
@@ -69,6 +73,11 @@ export async function verifyCache(root: string, options: VerifyOptions): Promise
       ),
     );
     faults.push(...found.filter((fault) => fault !== undefined));
+    if (program !== undefined) {
+      const item = { digest: program.sha256, sizeBytes: program.sizeBytes, images: [] };
+      const fault = await checkFile(root, EXECUTABLE_NAME, item, hasher, (count) => options.onBytes?.(count));
+      if (fault !== undefined) faults.push(fault);
+    }
   }
   for (const view of lock.images.flatMap(dirViewsOf)) {
     const fault = await checkView(root, view);
@@ -88,13 +97,13 @@ export async function verifyCache(root: string, options: VerifyOptions): Promise
   };
 }
 
-async function checkBlob(
+async function checkFile(
   root: string,
+  path: string,
   { digest, sizeBytes, images }: WantedFile,
   hasher: FileHasher,
   onBytes: (bytes: number) => void,
 ): Promise<CacheFault | undefined> {
-  const path = join('blobs', 'sha256', digestHex(digest));
   const found = await stat(join(root, path)).catch(() => undefined);
   const want = sizeBytes === undefined ? digest : `${sizeBytes} bytes`;
   if (found === undefined) return { kind: 'missing', path, got: 'nothing', want, images };
@@ -106,7 +115,7 @@ async function checkBlob(
     const got = await hasher.hash(join(root, path), onBytes);
     return got === digest ? undefined : { kind: 'digest', path, got, want: digest, images };
   } catch (error) {
-    // A dying disk answers EIO in the middle of a file: that is a fault of this blob, not the end of the check.
+    // A dying disk answers EIO in the middle of a file: that is a fault of this file, not the end of the check.
     if (!hasCode(error, 'EIO')) throw error;
     return { kind: 'digest', path, got: 'a read error (EIO)', want: digest, images };
   }
