@@ -2,11 +2,15 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { EdgefabError } from '../../errors.ts';
 import type { ReadAt } from '../../formats/iso9660.ts';
 
-/** An image open for reading; give it to `await using`, or close it. */
-export interface OpenImage extends AsyncDisposable {
+/** An image to read from; `path` is for messages. */
+export interface ReadableImage {
+  readonly path: string;
   readonly sizeBytes: number;
   readonly readAt: ReadAt;
 }
+
+/** An image open for reading; give it to `await using`, or close it. */
+export interface OpenImage extends ReadableImage, AsyncDisposable {}
 
 async function readFully(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
@@ -19,8 +23,20 @@ async function readFully(file: FileHandle, offset: number, length: number): Prom
   return bytes.subarray(0, done);
 }
 
-/** Opens an image file for bounded reads. Throws FILE_UNREADABLE when it is absent, shut to us or no regular file. */
+/**
+ * Opens an image file for bounded reads. Throws FILE_UNREADABLE when it is absent, shut to us or no regular file,
+ * USAGE_INVALID for `-`.
+ */
 export async function openImage(path: string): Promise<OpenImage> {
+  if (path === '-') {
+    throw new EdgefabError(
+      'an ISO cannot be read from stdin: its areas are found by going back and forth in it',
+      {
+        code: 'USAGE_INVALID',
+        suggestions: ['Save it to a file and name that; a file called "-" is ./-'],
+      },
+    );
+  }
   let file: FileHandle;
   try {
     file = await open(path, 'r');
@@ -40,6 +56,7 @@ export async function openImage(path: string): Promise<OpenImage> {
     });
   }
   return {
+    path,
     sizeBytes: stats.size,
     readAt: (offset, length) => readFully(file, offset, length),
     [Symbol.asyncDispose]: () => file.close(),

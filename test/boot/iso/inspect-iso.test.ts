@@ -71,6 +71,7 @@ describe('generations', () => {
       'coreos/igninfo.json': '{"file":"images/ignition.img","offset":100,"length":200}',
     });
     expect((await inspectIso(part)).ignition).toEqual({
+      foundBy: 'igninfo-json',
       file: 'images/ignition.img',
       offset: whole.ignition.offset + 100,
       sizeBytes: 200,
