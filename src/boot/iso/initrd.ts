@@ -145,15 +145,23 @@ async function decodeArchive(bytes: Uint8Array, maxBytes: number, place: string)
   }
 }
 
+/** What an embed area holds. */
+export interface DecodedInitrd {
+  /** Regular files by path, the last of a name. */
+  readonly files: Map<string, Uint8Array>;
+  /** Bytes of the area up to the end of its last archive. */
+  readonly usedBytes: number;
+}
+
 /**
  * Decodes an embed area: archives, plain or compressed with gzip, xz or zstd, with zeros around them; all zeros is
- * an empty area. Gives the regular files by path, the last of a name. Throws ISO_INVALID naming `place`,
- * CPIO_INVALID, TOOL_MISSING when xz cannot be read here.
+ * an empty area. Throws ISO_INVALID naming `place`, CPIO_INVALID, TOOL_MISSING when xz cannot be read here.
  */
-export async function decodeInitrd(area: Uint8Array, place: string): Promise<Map<string, Uint8Array>> {
+export async function decodeEmbedArea(area: Uint8Array, place: string): Promise<DecodedInitrd> {
   const files = new Map<string, Uint8Array>();
   let rest = withoutLeadingZeros(area);
   let left = MAX_UNPACKED_BYTES;
+  let end = 0;
   for (let archives = 0; rest.length > 0; archives += 1) {
     if (archives === MAX_ARCHIVES || left < 1) {
       throw new EdgefabError(
@@ -166,7 +174,13 @@ export async function decodeInitrd(area: Uint8Array, place: string): Promise<Map
       if ((mode & FILE_TYPE) === REGULAR_FILE) files.set(name, bytes);
     }
     left -= unpackedBytes;
+    end = area.length - rest.length + usedBytes;
     rest = withoutLeadingZeros(rest.subarray(usedBytes));
   }
-  return files;
+  return { files, usedBytes: end };
+}
+
+/** Decodes the files of an embed area, as `decodeEmbedArea` does. */
+export async function decodeInitrd(area: Uint8Array, place: string): Promise<Map<string, Uint8Array>> {
+  return (await decodeEmbedArea(area, place)).files;
 }

@@ -44,6 +44,7 @@ export async function openImage(path: string): Promise<OpenImage> {
     throw new EdgefabError(`ISO image ${path} cannot be opened`, {
       code: 'FILE_UNREADABLE',
       place: { file: path },
+      suggestions: ['Check the name; the ISO must be a file that you may read'],
       cause,
     });
   }
@@ -53,6 +54,7 @@ export async function openImage(path: string): Promise<OpenImage> {
     throw new EdgefabError(`${path} is not a regular file: want an ISO image file`, {
       code: 'FILE_UNREADABLE',
       place: { file: path },
+      suggestions: ['Copy a stick or disc into a file first (dd), then name that'],
     });
   }
   return {
