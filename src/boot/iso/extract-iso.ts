@@ -115,7 +115,7 @@ async function filePiece(
 }
 
 /** Tells whether what a user named is a part; a path has a slash, or is none of the parts' names. */
-export function isIsoPart(what: string): what is IsoPart {
+function isIsoPart(what: string): what is IsoPart {
   return (ISO_PARTS as readonly string[]).includes(what);
 }
 

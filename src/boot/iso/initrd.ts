@@ -84,12 +84,18 @@ function unpackZstd(bytes: Uint8Array, maxBytes: number): Unpacked {
   return { bytes: buffer, usedBytes: engine.bytesWritten };
 }
 
+/** How many bytes of room the binding makes for one byte of input, at first. */
+const ROOM_PER_BYTE = 4;
+
 async function unpackXz(bytes: Uint8Array, maxBytes: number): Promise<Unpacked> {
   const stream = findXzStream(bytes);
   if (stream === undefined) throw new RangeError('the xz stream has no sound end');
   if (stream.unpackedBytes > maxBytes) throw new RangeError('larger than any real archive');
   const { decompress } = await loadLiblzma();
-  const unpacked = await decompress(bytes.subarray(0, stream.lengthBytes));
+  // liblzma's binding makes room by the size of its input; zeros behind the stream are not looked at.
+  const input = new Uint8Array(Math.max(stream.lengthBytes, Math.ceil(stream.unpackedBytes / ROOM_PER_BYTE)));
+  input.set(bytes.subarray(0, stream.lengthBytes));
+  const unpacked = await decompress(input);
   if (unpacked.length > maxBytes) throw new RangeError('larger than any real archive');
   return { bytes: unpacked, usedBytes: stream.lengthBytes };
 }

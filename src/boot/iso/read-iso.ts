@@ -68,7 +68,7 @@ export async function readKargsFrom(image: ReadableImage, iso: IsoImage): Promis
 }
 
 /** Gives the kernel argument areas of an image. Throws EMBED_AREA_MISSING when it has none. */
-export function kargsAreasOf({ kargs, path, volumeId }: IsoImage): KargsAreas {
+function kargsAreasOf({ kargs, path, volumeId }: IsoImage): KargsAreas {
   if (kargs !== undefined) return kargs;
   throw new EdgefabError(`ISO ${path} (volume "${volumeId}") has no kernel argument area`, {
     code: 'EMBED_AREA_MISSING',
