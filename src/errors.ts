@@ -77,6 +77,7 @@ const ERROR_KINDS = {
   TARGET_EXISTS: 'refused',
   TOOL_FAILED: 'refused',
   FILTER_BREAKS_INSTALL: 'refused',
+  IMAGES_DIFFER: 'refused',
   SIGNATURE_MISSING: 'refused',
   REGISTRY_BLOCKED: 'refused',
   DISK_FULL: 'incomplete',

@@ -134,9 +134,13 @@ function decodeName(archive: Buffer, offset: number, nameBytes: number): string 
     );
   }
   const raw = archive.subarray(offset, offset + nameBytes);
-  if (raw.indexOf(0) !== nameBytes - 1) throw invalid(offset, 'name does not end with its only NUL');
+  const end = raw.indexOf(0);
+  // dracut-cpio aligns data by putting more than one NUL behind a name.
+  if (end < 1 || raw.subarray(end).some((byte) => byte !== 0)) {
+    throw invalid(offset, 'name does not end with NUL, or goes on behind it');
+  }
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw.subarray(0, -1));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw.subarray(0, end));
   } catch (cause) {
     throw new EdgefabError(`cpio archive is broken at offset ${offset}: name is not UTF-8`, {
       code: 'CPIO_INVALID',
@@ -151,21 +155,26 @@ function skipZeros(archive: Buffer, from: number): number {
   return offset;
 }
 
+/** Members of one archive, and how many bytes it takes up, its trailer included. */
+export interface CpioArchive {
+  readonly members: CpioMember[];
+  readonly usedBytes: number;
+}
+
 /**
- * Decodes one or more newc archives with any zero bytes before, between and after them, as the kernel reads an
- * initramfs. Members come in file order and may repeat a name (the last one counts); their bytes are views of
- * the input. Throws CPIO_INVALID with the offset.
+ * Decodes the newc archive at `from`; what follows its trailer is not looked at. Members come in file
+ * order and may repeat a name (the last one counts); their bytes are views of the input. Throws CPIO_INVALID with
+ * the offset.
  */
-export function decodeCpio(bytes: Uint8Array): CpioMember[] {
+export function decodeCpioArchive(bytes: Uint8Array, from = 0): CpioArchive {
   const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const members: CpioMember[] = [];
-  let start = skipZeros(archive, 0);
-  let offset = start;
+  let offset = from;
   while (offset < archive.length) {
     const header = decodeHeader(archive, offset);
     const name = decodeName(archive, offset + HEADER_BYTES, header.namesize);
     const nameEnd = offset + HEADER_BYTES + header.namesize;
-    const data = nameEnd + padding(nameEnd - start);
+    const data = nameEnd + padding(nameEnd - from);
     const dataEnd = data + header.filesize;
     if (header.filesize > 0 && dataEnd > archive.length) {
       throw invalid(
@@ -173,15 +182,29 @@ export function decodeCpio(bytes: Uint8Array): CpioMember[] {
         `${JSON.stringify(name)} has ${header.filesize} bytes, want at most ${Math.max(0, archive.length - data)}`,
       );
     }
-    if (name === TRAILER) {
-      start = skipZeros(archive, dataEnd);
-      offset = start;
-      continue;
-    }
+    if (name === TRAILER) return { members, usedBytes: Math.min(dataEnd, archive.length) - from };
     if (members.length === MAX_MEMBERS) throw invalid(offset, `more than ${MAX_MEMBERS} members`);
     members.push({ name, mode: header.mode, bytes: archive.subarray(data, dataEnd) });
-    offset = dataEnd + padding(dataEnd - start);
-    if (offset >= archive.length) throw invalid(archive.length, `the archive ends without ${TRAILER}`);
+    offset = dataEnd + padding(dataEnd - from);
+  }
+  throw invalid(archive.length, `the archive ends without ${TRAILER}`);
+}
+
+/**
+ * Decodes one or more newc archives with any zero bytes before, between and after them, as the kernel reads an
+ * initramfs. Members are as `decodeCpioArchive` gives them. Throws CPIO_INVALID with the offset.
+ */
+export function decodeCpio(bytes: Uint8Array): CpioMember[] {
+  const archive = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const members: CpioMember[] = [];
+  let start = skipZeros(archive, 0);
+  while (start < archive.length) {
+    const one = decodeCpioArchive(archive, start);
+    if (members.length + one.members.length > MAX_MEMBERS) {
+      throw invalid(start, `more than ${MAX_MEMBERS} members`);
+    }
+    for (const member of one.members) members.push(member);
+    start = skipZeros(archive, start + one.usedBytes);
   }
   return members;
 }

@@ -4,18 +4,23 @@ import {
   DESCRIPTOR_TYPE,
   IDENTIFIER_BYTES,
   isoLevel1Name,
-  RECORD,
-  RECORD_FLAG,
   SECTOR_BYTES,
   STANDARD_ID,
   SYSTEM_AREA_BYTES,
 } from './iso9660-layout.ts';
+import {
+  type DirectoryRecord,
+  decodeDirectory,
+  decodeRecord,
+  type Extent,
+  invalidIso,
+} from './iso9660-records.ts';
 
 /** Reads exactly `length` bytes at `offset` of an image, fewer only at its end. */
 export type ReadAt = (offset: number, length: number) => Promise<Uint8Array>;
 
 /** Where a file's bytes are in the image. */
-interface IsoFile {
+export interface IsoFile {
   readonly path: string;
   readonly offset: number;
   readonly sizeBytes: number;
@@ -24,91 +29,42 @@ interface IsoFile {
 /** An ISO 9660 image whose primary volume descriptor was read and found sound. */
 export interface Iso9660 {
   readonly volumeId: string;
+  /** The name of the set the volume is one of (ECMA-119 8.4.19): four times as long as the volume id may be. */
+  readonly volumeSetId: string;
   /** What the volume says it takes up; the image may have padding behind it. */
   readonly volumeBytes: number;
-  /** Finds a file by its plain name; Rock Ridge and Joliet names are not looked at. Throws ISO_INVALID. */
+  /** Finds a file by its plain ISO name, else by its Rock Ridge name; not by a Joliet one. Throws ISO_INVALID. */
   findFile(path: string): Promise<IsoFile | undefined>;
+  /** Lists all files, sorted by path, with Rock Ridge names where there are any. Throws ISO_INVALID. */
+  listFiles(): Promise<IsoFile[]>;
 }
 
-interface Extent {
-  readonly offset: number;
-  readonly sizeBytes: number;
-}
-
-interface DirectoryRecord extends Extent {
-  readonly name: string;
-  readonly isDirectory: boolean;
-  /** Data in several extents, interleaved, or behind an attribute record: nothing a live ISO does. */
-  readonly isPlain: boolean;
-}
-
-// Hostile images get bounded work: real ones have 3 or 4 descriptors, one-sector directories, 3 levels.
+// Hostile images get bounded work: real ones have 3 or 4 descriptors, a dozen one-sector directories, 3 levels.
 const MAX_DESCRIPTORS = 64;
 const MAX_DIRECTORY_BYTES = 1024 * 1024;
+const MAX_ALL_DIRECTORIES_BYTES = 4 * 1024 * 1024;
 const MAX_DEPTH = 16;
 
-function invalid(offset: number, problem: string): EdgefabError {
-  return new EdgefabError(`ISO 9660 image is broken at offset ${offset}: ${problem}`, {
-    code: 'ISO_INVALID',
-  });
+// ECMA-119 8.4.19: the first of the long texts.
+const VOLUME_SET_BYTES = 128;
+
+function textAt(descriptor: Buffer, at: number, length: number): string {
+  return descriptor.toString('latin1', at, at + length).replace(/[ \0]+$/, '');
 }
 
-function decodeRecord(bytes: Buffer, at: number, offset: number): DirectoryRecord {
-  const length = bytes[at + RECORD.length] ?? 0;
-  const nameBytes = bytes[at + RECORD.nameBytes] ?? 0;
-  const flags = bytes[at + RECORD.flags] ?? 0;
-  if (RECORD.name + nameBytes > length) {
-    throw invalid(
-      offset,
-      `directory record has ${length} bytes, want ${RECORD.name + nameBytes} for its name`,
-    );
-  }
-  return {
-    // The version number ";1" and the dot of a name without extension are not part of what people write.
-    name: bytes
-      .toString('latin1', at + RECORD.name, at + RECORD.name + nameBytes)
-      .replace(/;\d+$/, '')
-      .replace(/\.$/, ''),
-    offset: bytes.readUInt32LE(at + RECORD.extentSector) * SECTOR_BYTES,
-    sizeBytes: bytes.readUInt32LE(at + RECORD.dataBytes),
-    isDirectory: (flags & RECORD_FLAG.directory) !== 0,
-    isPlain:
-      (flags & RECORD_FLAG.moreExtents) === 0 &&
-      bytes[at + RECORD.attributeSectors] === 0 &&
-      bytes[at + RECORD.unitSectors] === 0 &&
-      bytes[at + RECORD.gapSectors] === 0,
-  };
-}
-
-function decodeDirectory(bytes: Buffer, offset: number): DirectoryRecord[] {
-  const records: DirectoryRecord[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const sectorEnd = Math.min(bytes.length, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES);
-    const length = bytes[at] ?? 0;
-    if (length === 0) {
-      // ECMA-119 6.8.1.1: records do not cross a sector, the rest of the sector is zero.
-      at = sectorEnd;
-      continue;
-    }
-    if (length <= RECORD.name || at + length > sectorEnd) {
-      throw invalid(
-        offset + at,
-        `directory record has ${length} bytes, want ${RECORD.name + 1} to ${sectorEnd - at} within its sector`,
-      );
-    }
-    records.push(decodeRecord(bytes, at, offset + at));
-    at += length;
-  }
-  return records;
-}
+// ECMA-119 6.8.2.2: the first two records of a directory are itself and its parent.
+const OWN_NAMES: readonly string[] = ['\0', '\x01'];
 
 class Volume implements Iso9660 {
   readonly volumeId: string;
+  readonly volumeSetId: string;
   readonly volumeBytes: number;
   readonly #read: (extent: Extent, what: string) => Promise<Buffer>;
   readonly #imageBytes: number;
   readonly #root: Extent;
+  /** By offset. Each directory is read once, so that no image makes us read the same bytes over and over. */
+  readonly #directories = new Map<number, { sizeBytes: number; records: DirectoryRecord[] }>();
+  #directoryBytes = 0;
 
   constructor(
     descriptor: Buffer,
@@ -118,12 +74,11 @@ class Volume implements Iso9660 {
   ) {
     this.#read = read;
     this.#imageBytes = imageBytes;
-    this.volumeId = descriptor
-      .toString('latin1', DESCRIPTOR.volumeId, DESCRIPTOR.volumeId + IDENTIFIER_BYTES)
-      .replace(/[ \0]+$/, '');
+    this.volumeId = textAt(descriptor, DESCRIPTOR.volumeId, IDENTIFIER_BYTES);
+    this.volumeSetId = textAt(descriptor, DESCRIPTOR.texts, VOLUME_SET_BYTES);
     const sectorBytes = descriptor.readUInt16LE(DESCRIPTOR.sectorBytes);
     if (sectorBytes !== SECTOR_BYTES) {
-      throw invalid(
+      throw invalidIso(
         offset + DESCRIPTOR.sectorBytes,
         `sectors have ${sectorBytes} bytes, want ${SECTOR_BYTES}`,
       );
@@ -136,7 +91,7 @@ class Volume implements Iso9660 {
       );
     }
     const root = decodeRecord(descriptor, DESCRIPTOR.rootRecord, offset + DESCRIPTOR.rootRecord);
-    if (!root.isDirectory) throw invalid(offset + DESCRIPTOR.rootRecord, 'the root is not a directory');
+    if (!root.isDirectory) throw invalidIso(offset + DESCRIPTOR.rootRecord, 'the root is not a directory');
     this.#root = root;
   }
 
@@ -159,10 +114,10 @@ class Volume implements Iso9660 {
     const file = await this.#findRecord(directory, fileName, false);
     if (file === undefined) return undefined;
     if (!file.isPlain) {
-      throw invalid(file.offset, `"${path}" is not one plain extent, which this program does not read`);
+      throw invalidIso(file.offset, `"${path}" is not one plain extent, which this program does not read`);
     }
     if (file.offset + file.sizeBytes > this.#imageBytes) {
-      throw invalid(
+      throw invalidIso(
         file.offset,
         `"${path}" ends at ${file.offset + file.sizeBytes}, want at most ${this.#imageBytes}, the image's size`,
       );
@@ -170,27 +125,59 @@ class Volume implements Iso9660 {
     return { path, offset: file.offset, sizeBytes: file.sizeBytes };
   }
 
+  async listFiles(): Promise<IsoFile[]> {
+    const files: IsoFile[] = [];
+    const seen = new Set<number>();
+    const waiting = [{ directory: this.#root, path: '', depth: 1 }];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { directory, path, depth } = next;
+      // A directory that is listed again, or contains itself, has nothing new.
+      if (seen.has(directory.offset)) continue;
+      seen.add(directory.offset);
+      for (const record of await this.#recordsOf(directory)) {
+        if (OWN_NAMES.includes(record.name)) continue;
+        const shown = `${path}${record.longName ?? record.name}`;
+        if (!record.isDirectory) {
+          files.push({ path: shown, offset: record.offset, sizeBytes: record.sizeBytes });
+        } else if (depth < MAX_DEPTH) {
+          waiting.push({ directory: record, path: `${shown}/`, depth: depth + 1 });
+        }
+      }
+    }
+    return files.sort((left, right) => (left.path < right.path ? -1 : 1));
+  }
+
   async #findRecord(
     directory: Extent,
     component: string,
     isDirectory: boolean,
   ): Promise<DirectoryRecord | undefined> {
-    if (directory.sizeBytes > MAX_DIRECTORY_BYTES) {
-      throw invalid(
-        directory.offset,
-        `directory has ${directory.sizeBytes} bytes, want at most ${MAX_DIRECTORY_BYTES}`,
+    const records = (await this.#recordsOf(directory)).filter((record) => record.isDirectory === isDirectory);
+    const byName = (wanted: string) => records.find(({ name }) => name.toUpperCase() === wanted);
+    // ISO names first, as coreos-installer looks files up; last the level 1 name that long ones were cut to.
+    return (
+      byName(component.toUpperCase()) ??
+      records.find(({ longName }) => longName === component) ??
+      byName(isoLevel1Name(component))
+    );
+  }
+
+  async #recordsOf({ offset, sizeBytes }: Extent): Promise<readonly DirectoryRecord[]> {
+    const known = this.#directories.get(offset);
+    if (known?.sizeBytes === sizeBytes) return known.records;
+    if (sizeBytes > MAX_DIRECTORY_BYTES) {
+      throw invalidIso(offset, `directory has ${sizeBytes} bytes, want at most ${MAX_DIRECTORY_BYTES}`);
+    }
+    this.#directoryBytes += sizeBytes;
+    if (this.#directoryBytes > MAX_ALL_DIRECTORIES_BYTES) {
+      throw invalidIso(
+        offset,
+        `directories have more than the ${MAX_ALL_DIRECTORIES_BYTES} bytes any live ISO needs`,
       );
     }
-    const bytes = await this.#read(directory, 'directory');
-    const records = decodeDirectory(bytes, directory.offset).filter(
-      (record) => record.isDirectory === isDirectory,
-    );
-    // Long names where the image has them, else the level 1 names that CoreOS images are made with.
-    for (const wanted of [component.toUpperCase(), isoLevel1Name(component)]) {
-      const record = records.find(({ name }) => name.toUpperCase() === wanted);
-      if (record !== undefined) return record;
-    }
-    return undefined;
+    const records = decodeDirectory(await this.#read({ offset, sizeBytes }, 'directory'), offset);
+    this.#directories.set(offset, { sizeBytes, records });
+    return records;
   }
 }
 
@@ -201,14 +188,14 @@ class Volume implements Iso9660 {
 export async function readIso9660(readAt: ReadAt, imageBytes: number): Promise<Iso9660> {
   const read = async ({ offset, sizeBytes }: Extent, what: string): Promise<Buffer> => {
     if (offset + sizeBytes > imageBytes) {
-      throw invalid(
+      throw invalidIso(
         offset,
         `${what} ends at ${offset + sizeBytes}, want at most ${imageBytes}, the image's size`,
       );
     }
     const bytes = await readAt(offset, sizeBytes);
     if (bytes.length !== sizeBytes) {
-      throw invalid(offset, `${what}: got ${bytes.length} bytes, want ${sizeBytes}`);
+      throw invalidIso(offset, `${what}: got ${bytes.length} bytes, want ${sizeBytes}`);
     }
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   };
@@ -217,7 +204,7 @@ export async function readIso9660(readAt: ReadAt, imageBytes: number): Promise<I
     const descriptor = await read({ offset, sizeBytes: SECTOR_BYTES }, 'volume descriptor');
     const standardId = descriptor.toString('latin1', DESCRIPTOR.standardId, DESCRIPTOR.version);
     if (standardId !== STANDARD_ID || descriptor[DESCRIPTOR.version] !== 1) {
-      throw invalid(
+      throw invalidIso(
         offset,
         `volume descriptor is marked ${JSON.stringify(standardId)}, want "${STANDARD_ID}" version 1: this is not an ISO 9660 image`,
       );
@@ -226,5 +213,5 @@ export async function readIso9660(readAt: ReadAt, imageBytes: number): Promise<I
     if (type === DESCRIPTOR_TYPE.primary) return new Volume(descriptor, offset, imageBytes, read);
     if (type === DESCRIPTOR_TYPE.terminator) break;
   }
-  throw invalid(SYSTEM_AREA_BYTES, `no primary volume descriptor among the first ${MAX_DESCRIPTORS}`);
+  throw invalidIso(SYSTEM_AREA_BYTES, `no primary volume descriptor among the first ${MAX_DESCRIPTORS}`);
 }

@@ -78,6 +78,11 @@ describe('archives that must be decoded', () => {
       Buffer.from(one.toString('latin1').replace('0000000B', '0000000b'), 'latin1'),
       ['one'],
     ],
+    [
+      'a name with more than one NUL, as dracut-cpio aligns data',
+      Buffer.from(one.toString('latin1').replace('one\0', 'on\0\0'), 'latin1'),
+      ['on'],
+    ],
     ['a trailer without its padding', one.subarray(0, -3), ['one']],
   ];
   test.each(rows)('%s', (_, archive, names) => {
@@ -107,8 +112,9 @@ describe('archives that must not be decoded', () => {
     ['a size of 4 GiB', patched(FILESIZE, 'FFFFFFFF'), /has 4294967295 bytes, want at most/],
     ['a name of 4 GiB', patched(NAMESIZE, 'FFFFFFFF'), /name has 4294967295 bytes/],
     ['a name of no bytes', patched(NAMESIZE, '00000000'), /name has 0 bytes/],
-    ['a name without NUL', patched(110, 'config.ignX'), /does not end with its only NUL/],
-    ['a NUL inside the name', patched(110, 'con\0ig.ign'), /does not end with its only NUL/],
+    ['a name without NUL', patched(110, 'config.ignX'), /does not end with NUL/],
+    ['a NUL inside the name', patched(110, 'con\0ig.ign'), /goes on behind it/],
+    ['a name of NULs', patched(110, '\0'.repeat(10)), /does not end with NUL/],
     ['a name that is not UTF-8', patched(110, '\xff'), /name is not UTF-8/],
   ];
   test.each(rows)('%s', (_, archive, message) => {

@@ -46,6 +46,59 @@ describe('files that must be found', () => {
   });
 });
 
+describe('lists of files', () => {
+  it('have all of them, sorted, with where they are', async () => {
+    const listed = await (await open(encoded.bytes)).listFiles();
+    expect(listed.map(({ path }) => path)).toEqual([
+      'COREOS/IGNINFO.JSO',
+      'COREOS/KARGS.JSO',
+      'EMPTY.IMG',
+      'IMAGES/PXEBOOT/VMLINUZ',
+      'README',
+    ]);
+    const kernel = listed.find(({ path }) => path.endsWith('VMLINUZ'));
+    expect(kernel).toMatchObject({ offset: encoded.offsets.get('images/pxeboot/vmlinuz'), sizeBytes: 6 });
+  });
+
+  it('end although a directory contains the one above it', async () => {
+    const root = Buffer.from(encoded.bytes).readUInt32LE(ROOT_RECORD + 2);
+    const image = Buffer.from(encoded.bytes);
+    image.writeUInt32LE(root, image.indexOf('COREOS', root * SECTOR) - 33 + 2);
+    expect((await (await open(image)).listFiles()).length).toBeLessThan(10);
+  });
+
+  it('read each directory once, however many files are looked up', async () => {
+    let reads = 0;
+    const volume = await readIso9660((offset, length) => {
+      reads += 1;
+      return from(encoded.bytes)(offset, length);
+    }, encoded.bytes.length);
+    for (let index = 0; index < 50; index += 1) await volume.findFile(`images/pxeboot/none${index}`);
+    await volume.listFiles();
+    // One descriptor, four directories.
+    expect(reads).toBe(5);
+  });
+
+  it('stop at more directories than any live ISO has', async () => {
+    const DIRECTORY_BYTES = 1024 * 1024;
+    const image = Buffer.alloc(8 * DIRECTORY_BYTES);
+    image.set(encoded.bytes);
+    const root = image.readUInt32LE(ROOT_RECORD + 2) * SECTOR;
+    // Six directories, each in its own place and as large as one may be.
+    const record = Buffer.from(image.subarray(root, root + (image[root] ?? 0)));
+    for (let index = 0; index < 6; index += 1) {
+      const directory = Buffer.from(record);
+      directory.writeUInt32LE((index + 1) * (DIRECTORY_BYTES / SECTOR), 2);
+      directory.writeUInt32LE(DIRECTORY_BYTES, 10);
+      directory[33] = 0x41 + index;
+      directory.copy(image, root + index * record.length);
+    }
+    await expect((await open(image)).listFiles()).rejects.toThrow(
+      /directories have more than the 4194304 bytes/,
+    );
+  });
+});
+
 describe('files that are not there', () => {
   test.each([
     'nothing',
@@ -232,6 +285,28 @@ describe.skipIf(!hasXorriso)(`xorriso${hasXorriso ? '' : ' (SKIPPED: no xorriso 
     );
     xorriso('-osirrox', 'on', '-indev', image, '-extract', '/IMAGES/PXEBOOT/VMLINUZ', join(folder, 'out'));
     expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('kernel');
+  });
+
+  it('lists its files by their Rock Ridge names, and finds them by these', async () => {
+    const folder = tempFolder();
+    const tree = join(folder, 'tree');
+    mkdirSync(join(tree, 'images/a long folder'), { recursive: true });
+    writeFileSync(join(tree, 'images/initrd.addrsize'), 'first');
+    writeFileSync(join(tree, 'images/initrd.addresses'), 'second');
+    writeFileSync(join(tree, 'images/a long folder/.cmdline'), 'third');
+    const image = join(folder, 'theirs.iso');
+    xorriso('-as', 'mkisofs', '-V', 'theirs', '-volset', 'theirs in full', '-R', '-o', image, tree);
+    const bytes = readFileSync(image);
+    const volume = await open(bytes);
+    expect(volume.volumeSetId.toLowerCase()).toBe('theirs in full');
+    expect((await volume.listFiles()).map(({ path }) => path)).toEqual([
+      'images/a long folder/.cmdline',
+      'images/initrd.addresses',
+      'images/initrd.addrsize',
+    ]);
+    expect(await textOf(bytes, 'images/initrd.addrsize')).toBe('first');
+    expect(await textOf(bytes, 'images/initrd.addresses')).toBe('second');
+    expect(await textOf(bytes, 'images/a long folder/.cmdline')).toBe('third');
   });
 
   const options: [string, string[]][] = [

@@ -71,6 +71,7 @@ describe('generations', () => {
       'coreos/igninfo.json': '{"file":"images/ignition.img","offset":100,"length":200}',
     });
     expect((await inspectIso(part)).ignition).toEqual({
+      foundBy: 'igninfo-json',
       file: 'images/ignition.img',
       offset: whole.ignition.offset + 100,
       sizeBytes: 200,
@@ -209,6 +210,31 @@ describe('images that are refused', () => {
     await expect(damage(16, 1n << 62n)).rejects.toThrow(/an area ends at/);
     await expect(damage(24, 0n)).rejects.toThrow(/names no area/);
     await expect(damage(24, 0xffff_ffff_ffff_ffffn)).rejects.toMatchObject({ code: 'ISO_INVALID' });
+  });
+
+  it('a header of 2019 that points nowhere', async () => {
+    const HEADER = 32768 - 24;
+    const damage = async (at: number, value: bigint) => {
+      const image = Buffer.from(encodeCoreosIso({ generation: 'initramfs-tail' }));
+      image.writeBigUInt64LE(value, HEADER + at);
+      return inspectIso(write(image));
+    };
+    await expect(damage(0, 0n)).rejects.toMatchObject({ code: 'EMBED_AREA_MISSING' });
+    await expect(damage(8, 1n << 40n)).rejects.toThrow(/262144 bytes at 1099511627776 in the image/);
+    await expect(damage(16, 0n)).rejects.toThrow(/0 bytes at/);
+    await expect(damage(16, 0xffff_ffff_ffff_ffffn)).rejects.toMatchObject({ code: 'ISO_INVALID' });
+    // Bytes that belong to no file are an area all the same.
+    const { ignition } = await damage(16, 262_145n);
+    expect(ignition).toMatchObject({ foundBy: 'system-area', file: `offset ${ignition.offset}` });
+  });
+
+  it('the header beside the file it tells of is not looked at', async () => {
+    const image = Buffer.from(encodeCoreosIso({ generation: 'kargs-json-and-headers' }));
+    image.writeBigUInt64LE(12n, 32768 - 16);
+    expect((await inspectIso(write(image))).ignition).toMatchObject({
+      foundBy: 'ignition-img',
+      sizeBytes: 262_144,
+    });
   });
 
   it('what is no image at all', async () => {
