@@ -1,13 +1,8 @@
 import type { Writable } from 'node:stream';
-import {
-  buildSiteIso,
-  embedInPlace,
-  type IsoReceipt,
-  refuseTarget,
-  streamSiteIso,
-} from '../boot/iso/build-site-iso.ts';
+import { buildSiteIso, embedInPlace, type IsoReceipt, streamSiteIso } from '../boot/iso/build-site-iso.ts';
 import { recoverIso } from '../boot/iso/edit-in-place.ts';
 import type { SiteContent } from '../boot/iso/plan-site-iso.ts';
+import { refuseTarget } from '../boot/iso/refuse-target.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { type Digest, parseDigest } from '../oci/digest.ts';

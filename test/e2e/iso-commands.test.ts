@@ -80,7 +80,7 @@ describe('edgefab iso', () => {
     [['-', 'ignition'], 2, 'cannot be read from stdin'],
     [['none.iso', 'ignition'], 3, 'cannot be opened'],
     [['x.ign', 'ignition'], 3, 'cannot be read as a live ISO'],
-    [['site.iso', 'ignition', '-o', 'site.iso', '--force'], 2, 'is the ISO that is read'],
+    [['site.iso', 'ignition', '-o', 'site.iso', '--force'], 2, 'is the source ISO itself'],
   ])('extract %j ends with status %i', async (args, status, message) => {
     const { cwd } = await folderWithIsos();
     const run = await runEdgefab(['iso', 'extract', ...args], { cwd });

@@ -1,6 +1,4 @@
-import { lstat, stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
-import { EdgefabError, hasCode } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { EmbedBudget } from './compress-initrd.ts';
 import { editInPlace } from './edit-in-place.ts';
@@ -14,6 +12,7 @@ import {
   type SiteContent,
   type SiteIsoPlan,
 } from './plan-site-iso.ts';
+import { refuseTarget } from './refuse-target.ts';
 import { streamPatched } from './site-iso-stream.ts';
 import { verifyRegionMeaning, verifySiteIso } from './verify-site-iso.ts';
 
@@ -45,47 +44,6 @@ export interface IsoReceipt {
   readonly volumeId: string;
   readonly ignition?: EmbedBudget & { readonly areaBytes: number; readonly files: readonly string[] };
   readonly kargs?: KargsPlan;
-}
-
-/**
- * Refuses a target that is there, the source itself, or a device. Throws USAGE_INVALID, TARGET_EXISTS.
- */
-export async function refuseTarget(
-  target: string,
-  source: string | undefined,
-  overwrite: boolean,
-): Promise<void> {
-  let found: Awaited<ReturnType<typeof lstat>>;
-  try {
-    found = await lstat(target);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return;
-    throw error;
-  }
-  const place = { file: target };
-  const to = await stat(target).catch(() => found);
-  const from = source === undefined ? undefined : await stat(source);
-  if (from?.dev === to.dev && from.ino === to.ino) {
-    throw new EdgefabError(`${target} is the source ISO itself: want another file, the source is only read`, {
-      code: 'USAGE_INVALID',
-      place,
-      suggestions: ['Choose another name, or change the ISO itself with --in-place'],
-    });
-  }
-  if (!found.isFile()) {
-    throw new EdgefabError(`${target} is there and is no regular file`, {
-      code: 'TARGET_EXISTS',
-      place,
-      suggestions: ['Write an ISO file first, then put it on the stick with edgefab iso write'],
-    });
-  }
-  if (!overwrite) {
-    throw new EdgefabError(`${target} is already there`, {
-      code: 'TARGET_EXISTS',
-      place,
-      suggestions: ['Choose another name, or replace it with --force'],
-    });
-  }
 }
 
 function receiptOf(

@@ -1,14 +1,15 @@
-import { realpath } from 'node:fs/promises';
 import { EdgefabError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
-import { inspectImage, inspectIso } from './inspect-iso.ts';
+import { editInPlace } from './edit-in-place.ts';
+import { inspectImage } from './inspect-iso.ts';
 import type { IsoImage } from './iso-image.ts';
+import { openIsoSource } from './iso-source.ts';
 import { encodeKargsArea } from './kargs-text.ts';
 import { openImage } from './open-image.ts';
 import { writePatchedCopy } from './patched-copy.ts';
 import type { Region } from './plan-site-iso.ts';
 import { readIgnitionArea, readInitrdFrom, readKargsFrom } from './read-iso.ts';
-import { refuseExisting } from './refuse-existing.ts';
+import { refuseTarget } from './refuse-target.ts';
 
 export interface ResetIsoOptions {
   readonly source: string;
@@ -69,30 +70,27 @@ async function checkPristine(path: string): Promise<void> {
 
 /**
  * Puts a live ISO back to how it was made: no Ignition, no network files, the default kernel arguments. What the areas
- * hold need not be readable. The image gets its name, also in its own place, once it was read back. Throws what
- * `inspectIso` throws, TARGET_EXISTS, KARGS_AREA_FULL, DISK_FULL, FILESYSTEM_UNFIT, ISO_READBACK_MISMATCH.
+ * hold need not be readable. Read back before it is done. Throws what `openIsoSource` and, without a target,
+ * `editInPlace` throw, TARGET_EXISTS, KARGS_AREA_FULL, DISK_FULL, FILESYSTEM_UNFIT, ISO_READBACK_MISMATCH.
  */
 export async function resetIso(
   { source, target, overwrite = false }: ResetIsoOptions,
   host: Pick<Host, 'randomBytes'>,
 ): Promise<IsoReset> {
-  const iso = await inspectIso(source);
-  if (target !== undefined) await refuseExisting(source, target, overwrite);
-  const changed = await changedRegions(source, pristineRegions(iso));
+  const { image: iso } = await openIsoSource(source);
+  if (target !== undefined) await refuseTarget(target, source, overwrite);
+  const regions = await changedRegions(source, pristineRegions(iso));
   const { sizeBytes } = iso;
-  // Through a symbolic link the image itself is replaced, not the link.
-  const written = target ?? (await realpath(source));
-  if (target !== undefined || changed.length > 0) {
-    await writePatchedCopy(
-      { source, target: written, sizeBytes, regions: changed, check: checkPristine },
-      host,
-    );
+  if (target !== undefined) {
+    await writePatchedCopy({ source, target, sizeBytes, regions, check: checkPristine }, host);
+  } else if (regions.length > 0) {
+    await editInPlace(source, regions, checkPristine);
   }
   return {
     source,
     target: target ?? source,
     sizeBytes,
-    changed: changed.map(({ what }) => what),
+    changed: regions.map(({ what }) => what),
     kargs: iso.kargs?.default ?? null,
   };
 }

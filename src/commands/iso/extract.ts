@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Args, Flags } from '@oclif/core';
 import { type ExtractedPiece, findPieces, isFolderPart, listIsoFiles } from '../../boot/iso/extract-iso.ts';
 import { openImage, type ReadableImage } from '../../boot/iso/open-image.ts';
-import { refuseExisting } from '../../boot/iso/refuse-existing.ts';
+import { refuseTarget } from '../../boot/iso/refuse-target.ts';
 import { makePieceFolder, pieceChunks, writePiece } from '../../boot/iso/write-piece.ts';
 import { EdgefabError, hasCode } from '../../errors.ts';
 import { realHost } from '../../host/real-host.ts';
@@ -72,7 +72,7 @@ export default class IsoExtract extends EdgefabCommand {
       throw usage(`${pieces.length} files are to be written, not one: ${names}`, ['Name a folder with -o']);
     }
     // All names before the first byte: a folder is not left half replaced for want of --force.
-    for (const { name } of pieces) await refuseExisting(image.path, join(folder, name), overwrite);
+    for (const { name } of pieces) await refuseTarget(join(folder, name), image.path, overwrite);
     await makePieceFolder(
       folder,
       pieces.some(({ secret }) => secret),
@@ -91,7 +91,7 @@ export default class IsoExtract extends EdgefabCommand {
     overwrite: boolean,
   ) {
     if (output !== undefined && output !== '-') {
-      await refuseExisting(image.path, output, overwrite);
+      await refuseTarget(output, image.path, overwrite);
       return await this.#write(
         image,
         pieces.map((piece) => [piece, output]),
