@@ -53,8 +53,12 @@ function run(program: string, ...args: readonly string[]): void {
   execFileSync(program, args, { stdio: 'ignore' });
 }
 
+/** What a row may add to a stick. */
+// biome-ignore lint/suspicious/noConfusingVoidType: most rows only do something to the stick.
+type Added = Partial<Found> | void;
+
 /** A stick of zeros, then something done to it. The right words are said: yes, wipe, and its confirmation. */
-function stick(work: (device: string, image: string) => Partial<Found> | void, bytes = STICK_BYTES): Found {
+function stick(work: (device: string, image: string) => Added, bytes = STICK_BYTES): Found {
   const { device, image } = makeBlankLoop(bytes);
   const confirmed = [`${basename(device)}:${bytes}`];
   const { want, ...rest } = work(device, image) ?? {};
