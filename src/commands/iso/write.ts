@@ -20,21 +20,9 @@ export default class IsoWrite extends EdgefabCommand {
     'the running system, part of a pool or too small are refused before anything is written to any. What was written is read back from the stick. The first MiB goes on ' +
     'last: a stick that was not finished does not boot.';
   static override examples = [
-    {
-      description: 'One ISO to two sticks',
-      command:
-        '<%= config.bin %> iso write --iso out/bip/bip.iso /dev/disk/by-id/usb-SanDisk_A1-0:0 /dev/disk/by-id/usb-SanDisk_A2-0:0',
-    },
-    {
-      description: 'A stick for each of two sites',
-      command:
-        '<%= config.bin %> iso write --pair oslo=/dev/disk/by-id/usb-SanDisk_A1-0:0 --pair bergen=/dev/disk/by-id/usb-SanDisk_A2-0:0',
-    },
-    {
-      description: 'In a script, over an old stick',
-      command:
-        '<%= config.bin %> iso write --iso out/bip/bip.iso /dev/disk/by-id/usb-SanDisk_A1-0:0 --yes --wipe --confirm A1',
-    },
+    '<%= config.bin %> iso write --iso out/oslo/oslo.iso /dev/disk/by-id/usb-Ultra_A1-0:0 /dev/disk/by-id/usb-Ultra_A2-0:0',
+    '<%= config.bin %> iso write --pair oslo=/dev/disk/by-id/usb-Ultra_A1-0:0 --pair bergen=/dev/disk/by-id/usb-Ultra_A2-0:0',
+    '<%= config.bin %> iso write --pair oslo=/dev/disk/by-id/usb-Ultra_A1-0:0 --yes --wipe --confirm A1',
   ];
   static override strict = false;
   static override args = {

@@ -19,7 +19,7 @@ export function stickPairs(
   if (devices.length === 0 && (iso !== undefined || pair.length === 0))
     throw usage(
       'no DEVICE is named: which stick?',
-      'ls -l /dev/disk/by-id shows the names of what is plugged in',
+      'edgefab iso write --iso FILE DEVICE…; ls -l /dev/disk/by-id shows the names of what is plugged in',
     );
   const pairs = pair.map((text) => {
     const at = text.lastIndexOf('=');
