@@ -4,7 +4,7 @@ import { type BootImage, hashBootImage, type ImageDigests } from './boot-image.t
 import type { PlannedStick } from './plan-sticks.ts';
 import { refuseDevices } from './refuse-device.ts';
 import { openStickFile, type StickFile } from './stick-file.ts';
-import { type StickPhase, type WriteStickOptions, writeStick } from './write-stick.ts';
+import { STICK_MEMORY_BYTES, type StickPhase, type WriteStickOptions, writeStick } from './write-stick.ts';
 
 /** How far one stick is, and how far all are together in `bytes` more. */
 export interface StickStep {
@@ -57,7 +57,14 @@ export async function writeSticks(
       let file: StickFile;
       try {
         options.signal?.throwIfAborted();
-        file = await openStickFile(stick.device, host, options.direct);
+        file = await openStickFile(
+          stick.device,
+          {
+            memoryBytes: STICK_MEMORY_BYTES,
+            ...(options.direct === undefined ? {} : { direct: options.direct }),
+          },
+          host,
+        );
       } catch (error) {
         return { ...common, state: 'untouched', error };
       }
