@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { StickJob, StickReply, StickWorkerData } from './stick-worker.ts';
+import type { StickJob, StickJobDevice, StickReply } from './stick-worker.ts';
 
 /** A thread that reads and writes one open device. One job at a time. */
 export interface StickThread {
@@ -13,9 +13,9 @@ export interface StickThread {
  * Starts a thread for an open device. Node moves the bytes of all files on four threads: with ten slow sticks six would
  * stand still, and the ISO would not be read either.
  */
-export function startStickThread(data: StickWorkerData): StickThread {
+export function startStickThread(device: StickJobDevice): StickThread {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const worker = new Worker(new URL(`./stick-worker.${extension}`, import.meta.url), { workerData: data });
+  const worker = new Worker(new URL(`./stick-worker.${extension}`, import.meta.url));
   let waiting: PromiseWithResolvers<number> | undefined;
   let broken: Error | undefined;
   worker.on('message', (reply: StickReply) => {
@@ -32,7 +32,7 @@ export function startStickThread(data: StickWorkerData): StickThread {
     run(job) {
       if (broken !== undefined) return Promise.reject(broken);
       waiting = Promise.withResolvers<number>();
-      worker.postMessage(job);
+      worker.postMessage({ ...job, ...device });
       return waiting.promise;
     },
     async close() {

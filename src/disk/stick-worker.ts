@@ -1,8 +1,8 @@
 import { fsyncSync, readSync, writeSync } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 
-/** The open device a worker is for, and the memory it shares with whoever asks. */
-export interface StickWorkerData {
+/** The open device of a job, and the memory shared with whoever asks. */
+export interface StickJobDevice {
   readonly fd: number;
   readonly memory: SharedArrayBuffer;
 }
@@ -21,9 +21,8 @@ export type StickReply =
   | { readonly kind: 'done'; readonly bytes: number }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
 
-const { fd, memory } = workerData as StickWorkerData;
-
-function work(job: StickJob): number {
+function work(job: StickJob & StickJobDevice): number {
+  const { fd, memory } = job;
   switch (job.kind) {
     case 'write':
       return writeSync(fd, Buffer.from(memory, job.start, job.length), 0, job.length, job.offset);
@@ -37,7 +36,7 @@ function work(job: StickJob): number {
   }
 }
 
-parentPort?.on('message', (job: StickJob) => {
+parentPort?.on('message', (job: StickJob & StickJobDevice) => {
   let reply: StickReply;
   try {
     reply = { kind: 'done', bytes: work(job) };

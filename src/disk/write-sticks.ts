@@ -1,5 +1,6 @@
 import { EdgefabError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { assertSameContent } from './assert-same-content.ts';
 import { type BootImage, hashBootImage, type ImageDigests } from './boot-image.ts';
 import type { PlannedStick } from './plan-sticks.ts';
 import { refuseDevices } from './refuse-device.ts';
@@ -66,6 +67,12 @@ export async function writeSticks(
           host,
         );
       } catch (error) {
+        return { ...common, state: 'untouched', error };
+      }
+      try {
+        await assertSameContent(stick.device, host);
+      } catch (error) {
+        await file.close();
         return { ...common, state: 'untouched', error };
       }
       try {
