@@ -8,6 +8,7 @@ const ENTRY = '\0edgefab-executable';
 
 const WORKERS: Readonly<Record<WorkerName, string>> = {
   'hash-worker': 'src/mirror/store/hash-worker.ts',
+  'stick-worker': 'src/disk/stick-worker.ts',
   'wasm-worker': 'packages/butane-wasm/src/wasm-worker.ts',
 };
 
@@ -20,7 +21,7 @@ export interface ExecutableScripts {
 /** Bundles edgefab and its worker threads, out of the sources; the manifest must have been built. */
 export async function bundleExecutable(root: string): Promise<ExecutableScripts> {
   const workers = new Map<WorkerName, string>();
-  for (const name of ['hash-worker', 'wasm-worker'] as const) {
+  for (const name of ['hash-worker', 'stick-worker', 'wasm-worker'] as const) {
     workers.set(name, await bundle(root, join(root, WORKERS[name])));
   }
   return { main: await bundle(root, ENTRY), workers };

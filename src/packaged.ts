@@ -41,7 +41,7 @@ export const BUTANE_WASM = 'wasm/butane.wasm';
 export const LIBLZMA_WASM = 'wasm/liblzma.wasm';
 
 /** The worker threads of this program, by the names of their modules: what a build must put into the executable. */
-export type WorkerName = 'hash-worker' | 'wasm-worker';
+export type WorkerName = 'hash-worker' | 'stick-worker' | 'wasm-worker';
 
 /** Where the single executable keeps the script of a worker thread. */
 export function workerAsset(name: WorkerName): string {

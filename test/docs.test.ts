@@ -87,6 +87,7 @@ test.each([
   'iso extract',
   'iso reset',
   'iso show',
+  'iso write',
   'plan',
   'precache',
 ])('edgefab %s --help says what it is for', (id) => {
