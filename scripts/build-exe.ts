@@ -59,6 +59,7 @@ try {
     ...['package.json', 'oclif.manifest.json'].map((file) => [file, join(ROOT, file)] as const),
     ...filesOf('overlays'),
     ...filesOf('imagesets'),
+    ...filesOf('schemas'),
     [BUTANE_WASM, wasm],
     [LIBLZMA_WASM, createRequire(import.meta.url).resolve('node-liblzma/wasm/liblzma.wasm')],
   ] as [string, string][]);

@@ -1,6 +1,7 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { EdgefabError } from '../errors.ts';
+import { readPackaged } from '../packaged.ts';
 
 /** What a new factory starts with. Paths are written as they are, relative ones from the factory's folder. */
 export interface NewFactory {
@@ -37,7 +38,8 @@ sshKeys: []                              # - { file: ~/.ssh/id_ed25519.pub }
   const registry =
     content.registryImage === undefined ? '' : `registry: { image: "${content.registryImage}" }\n`;
   const installDisk = ignition === undefined ? '  installDisk: { path: /dev/sda }\n' : '';
-  return `# What this factory builds. Every key is checked; edgefab plan says what is wrong and what it will cost.
+  return `# yaml-language-server: $schema=${FACTORY_SCHEMA}
+# What this factory builds. Every key is checked; edgefab plan says what is wrong and what it will cost.
 apiVersion: edgefab.io/v1
 kind: Factory
 release:
@@ -51,9 +53,19 @@ paths:
   cache: cache                           # where the cache disk is mounted
   out: out
   lock: edgefab.lock
-defaults:
+# signingKey: { file: receipt.key }      # receipts are signed; openssl genpkey -algorithm ed25519 -out receipt.key
+defaults:                                # any key of a site but its name; a site's own key comes first
   domain: edge.example.com
-${installDisk}  cache: { mode: registry, location: usb, keepOnNode: true }
+${installDisk}  # registry: the node is served from the disk, nothing is downloaded. usb or installDisk: where the disk's cache is
+  cache: { mode: registry, location: usb, keepOnNode: true }
+  dns: local                             # the node answers for api, api-int, *.apps; site: a DNS server there does
+  # ntp: { servers: [192.168.86.1] }
+  # certificates: { validFor: 30d, shelfLife: 7d }   # without: those of the installer end after 24 hours
+  # machine: { ramMiB: 32768 }           # plan says when the live phase needs more
+  # overlays: [overlays/common.bu]       # Butane files merged into every stick
+  # manifests: [manifests/storage.yaml]  # applied to the cluster
+  # kargs: { append: [console=ttyS0] }   # of the live system
+# A table instead of a list, its columns dotted keys such as network.mac: { from: sites.csv }
 sites:
   - name: ${content.site}
 ${ready}    network:
@@ -64,12 +76,17 @@ ${ready}    network:
 `;
 }
 
+/** Where editors find what may be written, beside the factory: it fits this edgefab, and no network is asked. */
+const FACTORY_SCHEMA = '.edgefab/factory.schema.json';
+const IMAGESET_SCHEMA = '.edgefab/imageset.schema.json';
+
 function imageSetYaml({ additionalImages }: NewFactory): string {
   const images =
     additionalImages.length === 0
       ? ' []'
       : `\n${additionalImages.map((name) => `    - name: ${name}`).join('\n')}`;
-  return `# Images beyond the release that the cache is to hold.
+  return `# yaml-language-server: $schema=${IMAGESET_SCHEMA}
+# Images beyond the release that the cache is to hold.
 apiVersion: mirror.openshift.io/v2alpha1
 kind: ImageSetConfiguration
 mirror:
@@ -100,7 +117,7 @@ export async function writeNewFactory(folder: string, content: NewFactory): Prom
     ['imageset.yaml', imageSetYaml(content)],
     ...(content.ignition === undefined ? ([['install-config.yaml', INSTALL_CONFIG]] as const) : []),
   ]);
-  await mkdir(folder, { recursive: true });
+  await mkdir(join(folder, dirname(FACTORY_SCHEMA)), { recursive: true });
   for (const name of files.keys()) {
     if ((await stat(join(folder, name)).catch(() => undefined)) !== undefined) {
       throw new EdgefabError(`${join(folder, name)} is there already`, {
@@ -111,5 +128,8 @@ export async function writeNewFactory(folder: string, content: NewFactory): Prom
     }
   }
   for (const [name, text] of files) await writeFile(join(folder, name), text, { flag: 'wx' });
+  // Ours, and replaced by those of a newer edgefab.
+  for (const schema of [FACTORY_SCHEMA, IMAGESET_SCHEMA])
+    await writeFile(join(folder, schema), await readPackaged(`schemas/${basename(schema)}`));
   return [...files.keys()];
 }
