@@ -36,7 +36,8 @@ function wantedId({ arch, imageSets, tools, bootstrap, filters, forceFilter }: L
   const names = [...new Set((bootstrap ?? []).map(({ name, use }) => `${name} ${use ?? ''}`))].sort();
   const texts = filters.map(({ text }) => text);
   return digestOf(
-    Buffer.from(JSON.stringify([arch, imageSets, tools, names, texts, forceFilter], withoutPlaces)),
+    // A flag that was not given and one that is false are one wish; locks have been written with null.
+    Buffer.from(JSON.stringify([arch, imageSets, tools, names, texts, forceFilter || null], withoutPlaces)),
   );
 }
 

@@ -54,12 +54,12 @@ export const resolveFlags = {
 /** What to leave out, as the flags say. */
 export function requestOptions(flags: {
   readonly filter: string | undefined;
-  readonly 'force-filter': boolean;
+  readonly 'force-filter': boolean | undefined;
   readonly 'registry-image'?: string | undefined;
 }): RequestOptions {
   return {
     ...(flags.filter === undefined ? {} : { filter: flags.filter }),
-    forceFilter: flags['force-filter'],
+    forceFilter: flags['force-filter'] ?? false,
     ...(flags['registry-image'] === undefined ? {} : { registryImage: flags['registry-image'] }),
   };
 }
