@@ -1,3 +1,4 @@
+import { refuseUnfinished } from '../boot/iso/iso-source.ts';
 import { type BootImage, openBootImage } from '../disk/boot-image.ts';
 import { confirmationOf } from '../disk/describe-device.ts';
 import { consented, type PlannedStick, planSticks, type StickConsent } from '../disk/plan-sticks.ts';
@@ -34,7 +35,11 @@ export async function makeSticks(
 ): Promise<MadeSticks> {
   const images = new Map<string, BootImage>();
   try {
-    for (const { iso } of pairs) if (!images.has(iso)) images.set(iso, await openBootImage(iso));
+    for (const { iso } of pairs) {
+      if (images.has(iso)) continue;
+      await refuseUnfinished(iso);
+      images.set(iso, await openBootImage(iso));
+    }
     const planned = await planSticks(
       pairs.flatMap(({ path, iso }) => {
         const image = images.get(iso);

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { writeUndo } from '../../src/boot/iso/undo-file.ts';
 import { makeCoreosIso } from '../../src/factory/demo/coreos-iso.ts';
 import { runEdgefab, runEdgefabJson } from '../support/run-edgefab.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -29,6 +30,26 @@ async function folderWithIsos(): Promise<{ cwd: string; at: (name: string) => st
 }
 
 describe('edgefab iso', () => {
+  test('reads no ISO that a killed run left half changed, and says how to put it back', async () => {
+    const { cwd, at } = await folderWithIsos();
+    await writeUndo(at('site.iso'), { owner: '1 0 another-boot', changes: [] });
+    for (const args of [
+      ['show', 'site.iso'],
+      ['extract', 'site.iso', 'kargs'],
+      ['diff', 'live.iso', 'site.iso'],
+      ['reset', 'site.iso', '-o', 'reset.iso'],
+      ['write', '--iso', 'site.iso', '/dev/null', '--yes'],
+    ]) {
+      const run = await runEdgefab(['iso', ...args], { cwd });
+      expect(run.stderr, args[0]).toContain('iso embed site.iso --in-place');
+      expect(run.status, args[0]).toBe(4);
+    }
+    expect(await runEdgefab(['iso', 'embed', 'site.iso', '--in-place'], { cwd })).toMatchObject({
+      status: 0,
+    });
+    expect(await runEdgefab(['iso', 'show', 'site.iso'], { cwd })).toMatchObject({ status: 0 });
+  });
+
   test('show says what is inside, for people and for programs', async () => {
     const { cwd } = await folderWithIsos();
     const shown = await runEdgefab(['iso', 'show', 'site.iso'], { cwd });

@@ -3,6 +3,7 @@ import { diffKargs } from './diff-kargs.ts';
 import { compressionOf, decodeEmbedArea, IGNITION_PATH, NETWORK_FOLDER } from './initrd.ts';
 import { inspectImage } from './inspect-iso.ts';
 import type { IsoImage } from './iso-image.ts';
+import { refuseUnfinished } from './iso-source.ts';
 import { kargsBudget } from './kargs-text.ts';
 import { type IsoArchitecture, isoArchitecture } from './kernel-architecture.ts';
 import { openImage, type ReadableImage } from './open-image.ts';
@@ -92,6 +93,7 @@ export async function describeImage(image: ReadableImage): Promise<IsoDescriptio
  * Describes a live ISO. Throws what `inspectIso` throws, and ISO_INVALID, CPIO_INVALID when an area cannot be read.
  */
 export async function describeIso(path: string): Promise<IsoDescription> {
+  await refuseUnfinished(path);
   await using image = await openImage(path);
   return await describeImage(image);
 }

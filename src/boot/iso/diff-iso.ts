@@ -7,6 +7,7 @@ import { describeImage, type IsoDescription } from './describe-iso.ts';
 import { diffKargs } from './diff-kargs.ts';
 import { IGNITION_PATH } from './initrd.ts';
 import type { IsoImage } from './iso-image.ts';
+import { refuseUnfinished } from './iso-source.ts';
 import { openImage, type ReadableImage } from './open-image.ts';
 import { readInitrdFrom } from './read-iso.ts';
 
@@ -123,6 +124,8 @@ function areaSpans({ ignition, kargs }: IsoImage): Span[] {
  * the reason of `signal`.
  */
 export async function diffIso(pathA: string, pathB: string, signal?: AbortSignal): Promise<IsoDiff> {
+  await refuseUnfinished(pathA);
+  await refuseUnfinished(pathB);
   await using a = await openImage(pathA);
   await using b = await openImage(pathB);
   const [before, after] = [await describeImage(a), await describeImage(b)];

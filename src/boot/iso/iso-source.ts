@@ -42,7 +42,11 @@ function once<T>(read: () => Promise<T>): () => Promise<T> {
   };
 }
 
-async function refuseUnfinished(path: string): Promise<void> {
+/**
+ * Refuses an ISO that a run was changing in place when it was cut off: half of it may be old. One that is not
+ * there is for its opener to tell. Throws ISO_UNFINISHED saying how to put back what was there.
+ */
+export async function refuseUnfinished(path: string): Promise<void> {
   try {
     await lstat(undoPath(await realpath(path)));
   } catch (error) {

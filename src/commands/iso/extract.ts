@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Args, Flags } from '@oclif/core';
 import { type ExtractedPiece, findPieces, isFolderPart, listIsoFiles } from '../../boot/iso/extract-iso.ts';
+import { refuseUnfinished } from '../../boot/iso/iso-source.ts';
 import { openImage, type ReadableImage } from '../../boot/iso/open-image.ts';
 import { refuseTarget } from '../../boot/iso/refuse-target.ts';
 import { makePieceFolder, pieceChunks, writePiece } from '../../boot/iso/write-piece.ts';
@@ -38,6 +39,7 @@ export default class IsoExtract extends EdgefabCommand {
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(IsoExtract);
     this.begin(flags);
+    await refuseUnfinished(args.iso);
     await using image = await openImage(args.iso);
     if (flags.list) return await this.#list(image, args.what ?? flags.output);
     if (args.what === undefined) {
