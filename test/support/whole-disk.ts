@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
 export interface WholeDisk {
@@ -23,6 +23,11 @@ export function makeWholeDisk(sizeBytes: number, sectorBytes: 512 | 4096): Whole
   }).trim();
   onTestFinished(() => {
     spawnSync('umount', ['-A', device], { stdio: 'ignore' });
+    // The kernel keeps partitions it was told of, whatever the loop device is used for next.
+    const { length } = readdirSync(join('/sys/class/block', basename(device))).filter((name) =>
+      name.startsWith(`${basename(device)}p`),
+    );
+    if (length > 0) spawnSync('partx', ['-d', device], { stdio: 'ignore' });
     execFileSync('losetup', ['-d', device]);
     rmSync(folder, { recursive: true, force: true });
   });
