@@ -104,6 +104,7 @@ const ERROR_KINDS = {
   GRAPH_UNREACHABLE: 'registry',
   SIGNATURE_STORE_UNREACHABLE: 'registry',
   SITES_FAILED: 'sitesFailed',
+  STICKS_FAILED: 'sitesFailed',
 } as const satisfies Record<string, ExitKind>;
 
 export type ErrorCode = keyof typeof ERROR_KINDS;

@@ -84,6 +84,7 @@ test.each([
   'iso',
   'iso embed',
   'iso show',
+  'iso write',
   'plan',
   'precache',
 ])('edgefab %s --help says what it is for', (id) => {

@@ -1,8 +1,17 @@
 import type { ByteOrigin, PullEvent } from '../../mirror/pull/pull-parts.ts';
 import { formatBytes, formatSeconds } from './format-amount.ts';
 
-/** What is told beside bytes: what a pull tells, and a pause of the line by `--window` or `--limit-rate`. */
-export type ProgressEvent = PullEvent | { readonly kind: 'pause' };
+/** What is told beside bytes: what a pull tells, a pause of the line by `--window` or `--limit-rate`, and each stick. */
+export type ProgressEvent = PullEvent | { readonly kind: 'pause' } | StickEvent;
+
+/** How far one of several sticks is; told when its percentage changes. */
+export interface StickEvent {
+  readonly kind: 'stick';
+  readonly device: string;
+  readonly phase: 'write' | 'check';
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
 
 /** The rate is that of so long a time, so that it says what the line does now. */
 const RATE_WINDOW_MS = 10_000;
@@ -30,6 +39,7 @@ export class ProgressState {
   readonly #totalBytes: number;
   readonly #samples: { readonly ms: number; readonly moved: number }[];
   readonly #widths = new Map<string, number>();
+  readonly #sticks = new Map<string, string>();
   #doneBytes = 0;
   #movedBytes = 0;
   #done = 0;
@@ -82,6 +92,11 @@ export class ProgressState {
       case 'pause':
         this.#paused = true;
         return;
+      case 'stick': {
+        const percent = Math.floor((event.doneBytes / Math.max(1, event.totalBytes)) * 100);
+        this.#sticks.set(event.device, `${event.device} ${event.phase} ${percent}%`);
+        return;
+      }
       default:
         event satisfies never;
     }
@@ -123,6 +138,7 @@ export class ProgressState {
       ...(now.imagesTotal > 0 ? [`${now.images}/${now.imagesTotal} images`] : []),
       ...(now.total > 0 ? [`${now.done}/${now.total} blobs`] : []),
       ...(atOnce > 0 ? [`up to ${atOnce} at once`] : []),
+      ...this.#sticks.values(),
       ...(now.retries > 0 ? [`${now.retries} retries`] : []),
       ...(now.failed > 0 ? [`${now.failed} failed`] : []),
       ...(this.#note === '' ? [] : [`last: ${this.#note}`]),

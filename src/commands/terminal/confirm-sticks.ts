@@ -1,0 +1,30 @@
+import { confirmationOf, describeContent, describeDevice } from '../../disk/describe-device.ts';
+import { consented, type PlannedStick } from '../../disk/plan-sticks.ts';
+
+/**
+ * Asks a person about each stick: its serial, typed, is the consent, also to erase what is on it. Another answer leaves
+ * the stick without any, to be refused.
+ */
+export async function confirmSticks(
+  sticks: readonly PlannedStick[],
+  ask: (question: string) => Promise<string>,
+): Promise<PlannedStick[]> {
+  const answered: PlannedStick[] = [];
+  for (const stick of sticks) {
+    const { device, image, want } = stick;
+    const { what, text } = confirmationOf(device);
+    const lines = [
+      describeDevice(device),
+      `  on it now: ${describeContent(device.content)}`,
+      `  erased for: ${image.path}, volume ${image.volumeId}`,
+      `  type its ${what} to go on (${text}): `,
+    ];
+    const answer = await ask(lines.join('\n'));
+    answered.push(
+      answer === text
+        ? consented(stick, [answer])
+        : { ...stick, want: { ...want, yes: false, confirmed: answer === '' ? [] : [answer] } },
+    );
+  }
+  return answered;
+}
