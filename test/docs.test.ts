@@ -85,6 +85,7 @@ test.each([
   'iso embed',
   'iso show',
   'iso write',
+  'partition',
   'plan',
   'precache',
 ])('edgefab %s --help says what it is for', (id) => {

@@ -47,24 +47,23 @@ export async function partitionDisk(
   const twins = await findTwins(device, wish.label, options.lookup ?? labelLookup(host), roots);
   const plan = makePlan(disk, planned, content, twins, options.backupFile);
   options.onPlan?.(plan);
-  if (found !== undefined && content?.kind === 'xfs') {
+  if (plan.action === 'none' && found !== undefined && content?.kind === 'xfs') {
     return { plan, partition: found, fileSystem: content.superblock };
   }
   if (twins.length > 0 && wish.place === 'target') throw twinError(wish.label, twins);
   if (options.dryRun) return { plan };
 
-  const isFresh = plan.action === 'format';
   await assertMayChange(
     // Of an earlier run that did not end; nothing was ever in it.
-    isFresh ? { ...disk, device: { ...device, content: { kind: 'blank' } } } : disk,
+    isUntouched(content) ? { ...disk, device: { ...device, content: { kind: 'blank' } } } : disk,
     { purpose: 'to make a cache partition on it', neededBytes: 0, content: 'erased' },
     options,
-    hasCache(device) ? [keepAdvice(device, wish)] : [],
+    hasCache(device) ? [keepAdvice(disk, wish)] : [],
   );
   let partition = found;
-  if (partition === undefined || !isFresh) {
+  if (partition === undefined || plan.action !== 'format') {
     await saveTable(options.backupFile, device, reading, host);
-    partition = await writeTable(device, planned, host);
+    partition = await writeTable(device, reading, planned, host);
     await eraseSignatures(device, host);
   }
   return { plan, partition, fileSystem: await formatPartition(device, partition, host, roots) };
@@ -77,11 +76,12 @@ function makePlan(
   twins: readonly string[],
   backupFile: string,
 ): PartitionPlan {
-  const isUntouched = content?.kind === 'untouched' || content?.kind === 'unfinished';
-  const action = content?.kind === 'xfs' ? 'none' : isUntouched ? 'format' : 'create';
+  const isWhole = reading.faults.length === 0;
+  const action =
+    isWhole && content?.kind === 'xfs' ? 'none' : isWhole && isUntouched(content) ? 'format' : 'create';
   const { label: name, ...place } = planned;
   const notes = reading.faults.map((fault) => `the table it has: ${fault}`);
-  if (action === 'create' && hasCache(device)) {
+  if (action === 'create' && hasCache(device) && !isUntouched(content)) {
     notes.push('this disk carries an edgefab cache, which goes: fetching it again takes hours');
   }
   if (twins.length > 0) {
@@ -104,7 +104,14 @@ function hasCache({ content }: BlockDevice): boolean {
   return content.kind === 'signatures' && content.cache !== undefined;
 }
 
-function keepAdvice({ path }: BlockDevice, { place }: PartitionWish): string {
+function isUntouched(content: PartitionContent | undefined): boolean {
+  return content?.kind === 'untouched' || content?.kind === 'unfinished';
+}
+
+function keepAdvice({ device: { path }, reading }: InspectedDisk, { place }: PartitionWish): string {
+  if (reading.faults.length > 0) {
+    return `To keep the cache, put the table right: sgdisk -e ${path} writes both copies anew from the good one`;
+  }
   return place === 'target'
     ? `To install again and keep the cache: edgefab partition ${path} --retry-install`
     : 'To keep the cache, leave the disk as it is: edgefab precache --device goes on with it';

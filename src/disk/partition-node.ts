@@ -26,7 +26,7 @@ const ATTEMPTS = 20;
 const WAIT_MS = 250;
 
 /** What the kernel calls a partition: `sda5`, `nvme0n1p5`. */
-export function partitionName(disk: string, number: number): string {
+function partitionName(disk: string, number: number): string {
   return `${disk}${/\d$/.test(disk) ? 'p' : ''}${number}`;
 }
 

@@ -36,10 +36,15 @@ export async function readTable(disk: Disk): Promise<GptReading> {
  */
 export async function writeTable(
   disk: Disk,
+  before: GptReading,
   partition: PlannedPartition,
   host: Pick<Host, 'run'>,
 ): Promise<GptPartition> {
   const { number, label, firstLba, lastLba } = partition;
+  if (isOrphan(before)) {
+    // Takes the status for granted: it says 2 of such a disk even when done. The next call tells.
+    await host.run('sgdisk', ['-z', disk.realPath], { env: { LC_ALL: 'C' } });
+  }
   // -g: what is there may be a table of the older kind. -a 1: the sectors are aligned already.
   await runSgdisk(
     disk,
@@ -61,6 +66,16 @@ export async function writeTable(
     made.lastLba === lastLba;
   if (!isWanted) throw mismatch(disk, 'its partitions are not those that were asked for');
   return made;
+}
+
+/**
+ * Tells a backup copy that neither a boot record nor a primary leads to: sgdisk will not write over it. The kernel does
+ * not use it, so erasing it first takes nothing from anybody; a table of the older kind stays (-z).
+ */
+function isOrphan({ bootRecord, primary, table }: GptReading): boolean {
+  return (
+    (bootRecord === 'none' || bootRecord === 'plain') && primary.state !== 'sound' && table !== undefined
+  );
 }
 
 /**

@@ -298,6 +298,29 @@ describe.skipIf(!ready)(`a blank disk${skipped}`, () => {
     expect((await partitionDisk(disk.device, DISK, options(undefined), realHost)).plan.action).toBe('format');
   });
 
+  test('a table of which only the backup was written is written again, with --yes alone', async () => {
+    const disk = makeWholeDisk(400 * MiB, 512);
+    const failing = hostWith('mkfs.xfs', async () => FAILED);
+    await expect(partitionDisk(disk.device, DISK, options(undefined), failing)).rejects.toMatchObject({
+      code: 'TOOL_FAILED',
+    });
+    execFileSync('dd', ['if=/dev/zero', `of=${disk.device}`, 'bs=512', 'count=34', 'status=none']);
+    const { plan } = await partitionDisk(disk.device, DISK, options(undefined), realHost);
+    expect(plan).toMatchObject({
+      action: 'create',
+      notes: [expect.stringContaining('primary'), expect.any(String)],
+    });
+    expect((await tableOf(disk)).faults).toEqual([]);
+    // With a cache in it, a damaged copy is to be repaired, not the disk made anew.
+    execFileSync('dd', ['if=/dev/zero', `of=${disk.device}`, 'bs=512', 'seek=1', 'count=1', 'status=none']);
+    await expect(partitionDisk(disk.device, DISK, options(undefined), realHost)).rejects.toMatchObject({
+      code: 'DEVICE_REFUSED',
+      suggestions: [expect.stringContaining(`sgdisk -e ${disk.device}`), expect.any(String)],
+    });
+    execFileSync('sgdisk', ['-e', disk.device], { stdio: 'ignore' });
+    expect((await partitionDisk(disk.device, DISK, options(undefined), realHost)).plan.action).toBe('none');
+  });
+
   test('where the kernel shows no partitions, a loop device over the part stands in, and is gone afterwards', async () => {
     const disk = makeWholeDisk(400 * MiB, 4096);
     const loops: string[] = [];
