@@ -1,4 +1,5 @@
 import { Args, type Interfaces } from '@oclif/core';
+import { readInstalledImages } from '../boot/iso/installed-image.ts';
 import type { PartitionOptions, PartitionPlan } from '../disk/partition-change.ts';
 import { partitionDisk } from '../disk/partition-disk.ts';
 import { restoreTable } from '../disk/partition-restore.ts';
@@ -55,7 +56,7 @@ export default class Partition extends EdgefabCommand {
   async #prepare(device: string, flags: Flagged, options: PartitionOptions): Promise<unknown> {
     const { plan, partition, fileSystem } = await partitionDisk(
       device,
-      parsePartitionFlags(flags),
+      { ...parsePartitionFlags(flags), ...(await this.#imageSize(flags['live-iso'])) },
       options,
       realHost,
     );
@@ -68,6 +69,20 @@ export default class Partition extends EdgefabCommand {
       `XFS       ${fileSystem.uuid}, for sectors of up to ${fileSystem.sectorBytes} bytes; read back and sound`,
     );
     return { kind: 'Partition', dryRun: false, plan, partition: { ...partition, sizeBytes }, fileSystem };
+  }
+
+  /** The size of what the ISO installs, for the largest of its images. */
+  async #imageSize(liveIso: string | undefined): Promise<{ imageBytes?: number }> {
+    if (liveIso === undefined) return {};
+    const images = await readInstalledImages(liveIso);
+    const imageBytes = Math.max(0, ...images.map(({ sizeBytes }) => sizeBytes));
+    this.say(
+      'info',
+      imageBytes === 0
+        ? `${liveIso} does not tell how large the image is that it installs; 120 GiB are left for the node in any case.`
+        : `${liveIso} installs an image of ${formatBytes(imageBytes)}.`,
+    );
+    return { imageBytes };
   }
 
   async #retry(device: string, flags: Flagged, options: PartitionOptions): Promise<unknown> {

@@ -22,6 +22,11 @@ export const partitionFlags = {
   label: Flags.string({
     description: 'label of partition and file system; default edgefab, on a target edgefab-node',
   }),
+  'live-iso': Flags.string({
+    description: 'with --on-target: the live ISO of the install, to see that its image ends before the cache',
+    helpValue: 'FILE',
+    dependsOn: ['on-target'],
+  }),
   'dry-run': Flags.boolean({ description: 'show the plan, write nothing' }),
   yes: Flags.boolean({ char: 'y', description: 'carry the plan out; enough for a blank disk' }),
   wipe: Flags.boolean({ description: 'what is on the disk may go, together with --confirm' }),
@@ -34,7 +39,7 @@ export const partitionFlags = {
   }),
   'retry-install': Flags.boolean({
     description: 'delete partitions 1 to 4 of a node that is installed again, and keep its cache',
-    exclusive: ['size', 'number', 'restore'],
+    exclusive: ['size', 'number', 'on-target', 'restore'],
   }),
   restore: Flags.string({
     description: 'put back the table saved in this file',
