@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { DeviceContent, DevicePartition, DeviceSignature } from './block-device.ts';
 import { findData } from './find-data.ts';
@@ -15,6 +16,7 @@ const MAX_PARTITIONS = 128;
 /**
  * Reads what is on a device, from the device itself: kernels do not look for partitions everywhere (loop devices), and
  * remember old tables. Nothing is written. Sources: wipefs for the whole, partx for the table, blkid in each partition.
+ * Throws TOOL_MISSING; what else fails is in the answer.
  */
 export async function readContent(
   device: string,
@@ -39,6 +41,8 @@ export async function readContent(
     const offset = await findData(file, sizeBytes);
     return offset === undefined ? { kind: 'blank' } : { kind: 'data', offset };
   } catch (error) {
+    // A machine without the tools says nothing about the device.
+    if (hasCode(error, 'TOOL_MISSING')) throw error;
     return { kind: 'unreadable', reason: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -1,10 +1,14 @@
 import { EdgefabError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { alignedMemory } from './aligned-memory.ts';
 import type { BlockDevice } from './block-device.ts';
 import { type OpenDevice, openDevice } from './open-device.ts';
+import { startStickThread } from './stick-thread.ts';
 
 /** A device under the writer: whole sectors in, whole sectors out, and the medium itself behind them. */
 export interface StickFile {
+  /** What is written and read is a part of this. */
+  readonly memory: Buffer;
   write(bytes: Buffer, offset: number): Promise<void>;
   read(into: Buffer, offset: number): Promise<void>;
   /** Resolves when the device says that it holds what was written. */
@@ -21,14 +25,20 @@ export interface StickFile {
  */
 export async function openStickFile(
   device: BlockDevice,
+  options: { readonly memoryBytes: number; readonly direct?: boolean },
   host: Pick<Host, 'run'>,
-  direct = true,
 ): Promise<StickFile> {
-  const opened = await openDevice(device, { direct });
-  return stickFile(device, opened, host);
+  const opened = await openDevice(device, { direct: options.direct ?? true });
+  return stickFile(device, opened, alignedMemory(options.memoryBytes), host);
 }
 
-function stickFile(device: BlockDevice, { file, isDirect }: OpenDevice, host: Pick<Host, 'run'>): StickFile {
+function stickFile(
+  device: BlockDevice,
+  { file, isDirect }: OpenDevice,
+  memory: SharedArrayBuffer,
+  host: Pick<Host, 'run'>,
+): StickFile {
+  const thread = startStickThread({ fd: file.fd, memory });
   const failed = (what: string, offset: number | undefined, cause: unknown): EdgefabError => {
     const why = cause instanceof Error ? cause.message : String(cause);
     const gone = hasCode(cause, 'ENODEV') || hasCode(cause, 'ENXIO') || hasCode(cause, 'ENOMEDIUM');
@@ -46,45 +56,38 @@ function stickFile(device: BlockDevice, { file, isDirect }: OpenDevice, host: Pi
       },
     );
   };
-  const whole = async (
-    what: 'write' | 'read',
-    bytes: Buffer,
-    offset: number,
-    step: (done: number) => Promise<number>,
-  ): Promise<void> => {
+  const whole = async (kind: 'write' | 'read', bytes: Buffer, offset: number): Promise<void> => {
+    if (bytes.buffer !== memory) throw new RangeError('bytes that are not in the memory of the stick');
     for (let done = 0; done < bytes.length; ) {
-      const moved = await step(done).catch((cause: unknown) => {
-        throw failed(what, offset + done, cause);
+      const part = { start: bytes.byteOffset + done, length: bytes.length - done, offset: offset + done };
+      const moved = await thread.run({ kind, ...part }).catch((cause: unknown) => {
+        throw failed(kind, offset + done, cause);
       });
-      if (moved === 0) throw failed(what, offset + done, new Error('the device ends there'));
+      if (moved === 0) throw failed(kind, offset + done, new Error('the device ends there'));
       done += moved;
     }
   };
   const flush = async (): Promise<void> => {
-    await file.sync().catch((cause: unknown) => {
+    await thread.run({ kind: 'sync' }).catch((cause: unknown) => {
       throw failed('flush', undefined, cause);
     });
   };
   return {
+    memory: Buffer.from(memory),
     async write(bytes, offset) {
-      await whole('write', bytes, offset, async (done) => {
-        const { bytesWritten } = await file.write(bytes, done, bytes.length - done, offset + done);
-        return bytesWritten;
-      });
+      await whole('write', bytes, offset);
       if (!isDirect) await flush();
     },
-    async read(into, offset) {
-      await whole('read', into, offset, async (done) => {
-        const { bytesRead } = await file.read(into, done, into.length - done, offset + done);
-        return bytesRead;
-      });
-    },
+    read: (into, offset) => whole('read', into, offset),
     flush,
     async forgetCached() {
       if (isDirect) return;
       const { exitCode, stderr } = await host.run('blockdev', ['--flushbufs', device.realPath]);
       if (exitCode !== 0) throw failed('drop its cache', undefined, new Error(stderr.trim()));
     },
-    close: () => file.close(),
+    async close() {
+      await thread.close();
+      await file.close();
+    },
   };
 }

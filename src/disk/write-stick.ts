@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { EdgefabError } from '../errors.ts';
-import { alignedBuffer } from './aligned-buffer.ts';
 import type { BlockDevice } from './block-device.ts';
 import {
   BLOCK_BYTES,
@@ -17,6 +16,9 @@ import { unfinishedMark } from './unfinished-mark.ts';
 /** What the end of a disk may hold that outlives its beginning: a backup GPT, md superblocks, ZFS labels. */
 const TAIL_BYTES = 1024 * 1024;
 const OLD_SIGNATURE_BYTES = 4096;
+
+/** What `writeStick` needs of `StickFile.memory`: a block that is written, and the next. */
+export const STICK_MEMORY_BYTES = 2 * BLOCK_BYTES;
 
 export type StickPhase = 'write' | 'check';
 
@@ -46,7 +48,7 @@ export async function writeStick(
   const padded = (bytes: number): number => Math.ceil(bytes / sector) * sector;
   const [head, ...rest] = imageBlocks(image.sizeBytes);
   if (head === undefined) throw new RangeError(`image of ${image.sizeBytes} bytes`);
-  const memory = alignedBuffer(2 * BLOCK_BYTES);
+  const { memory } = stick;
   const halves = [memory.subarray(0, BLOCK_BYTES), memory.subarray(BLOCK_BYTES)];
   const half = (index: number): Buffer => halves[index % 2] ?? memory;
 

@@ -1,10 +1,11 @@
 import { EdgefabError, hasCode } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { assertSameContent } from './assert-same-content.ts';
 import { type BootImage, hashBootImage, type ImageDigests } from './boot-image.ts';
 import type { PlannedStick } from './plan-sticks.ts';
 import { refuseDevices } from './refuse-device.ts';
 import { openStickFile, type StickFile } from './stick-file.ts';
-import { type StickPhase, type WriteStickOptions, writeStick } from './write-stick.ts';
+import { STICK_MEMORY_BYTES, type StickPhase, type WriteStickOptions, writeStick } from './write-stick.ts';
 
 /** How far one stick is, and how far all are together in `bytes` more. */
 export interface StickStep {
@@ -57,8 +58,21 @@ export async function writeSticks(
       let file: StickFile;
       try {
         options.signal?.throwIfAborted();
-        file = await openStickFile(stick.device, host, options.direct);
+        file = await openStickFile(
+          stick.device,
+          {
+            memoryBytes: STICK_MEMORY_BYTES,
+            ...(options.direct === undefined ? {} : { direct: options.direct }),
+          },
+          host,
+        );
       } catch (error) {
+        return { ...common, state: 'untouched', error };
+      }
+      try {
+        await assertSameContent(stick.device, host);
+      } catch (error) {
+        await file.close();
         return { ...common, state: 'untouched', error };
       }
       try {

@@ -3,6 +3,7 @@ import { confirmationOf } from '../disk/describe-device.ts';
 import { consented, type PlannedStick, planSticks, type StickConsent } from '../disk/plan-sticks.ts';
 import { refuseDevices } from '../disk/refuse-device.ts';
 import { type StickResult, type WriteSticksOptions, writeSticks } from '../disk/write-sticks.ts';
+import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { appendSticks, assertReceipt, type StickEntry } from './append-sticks.ts';
 
@@ -83,7 +84,17 @@ async function keepReceipts(results: readonly StickResult[]): Promise<string[]> 
   }
   const receipts: string[] = [];
   for (const [iso, sticks] of entries) {
-    const receipt = await appendSticks(iso, sticks);
+    const receipt = await appendSticks(iso, sticks).catch((cause: unknown) => {
+      throw new EdgefabError(
+        `${sticks.length} sticks of ${iso} are written and read back equal, but its receipt was not kept: ${cause instanceof Error ? cause.message : String(cause)}`,
+        {
+          code: cause instanceof EdgefabError ? cause.code : 'DISK_FAILED',
+          suggestions: ['The sticks are good; see that the folder of the ISO can be written to'],
+          place: { file: iso },
+          cause,
+        },
+      );
+    });
     if (receipt !== undefined) receipts.push(receipt);
   }
   return receipts;

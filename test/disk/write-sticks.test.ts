@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { DeviceSignature } from '../../src/disk/block-device.ts';
 import { BLOCK_BYTES, HEAD_BYTES, imageBlocks, openBootImage } from '../../src/disk/boot-image.ts';
 import { confirmationOf } from '../../src/disk/describe-device.ts';
 import { consented, type PlannedStick, planSticks } from '../../src/disk/plan-sticks.ts';
@@ -59,6 +60,14 @@ async function made(
   return { path, iso, planned: await plan(path, sticks) };
 }
 
+/** A stick of which one more signature is known; what it says of itself stays the same. */
+function withSignature(stick: PlannedStick, more: DeviceSignature): PlannedStick {
+  const { content } = stick.device;
+  if (content.kind !== 'signatures') throw new Error(`content is ${content.kind}`);
+  const signatures = [...content.signatures, more];
+  return { ...stick, device: { ...stick.device, content: { ...content, signatures } } };
+}
+
 const run = (
   planned: readonly PlannedStick[],
   options: WriteSticksOptions = {},
@@ -114,18 +123,11 @@ describe.skipIf(!ready)(`sticks are written, and read back${skipped}`, () => {
     // The second superblock of a btrfs is 64 MiB in; here its magic stands for what may be anywhere.
     const { planned } = await made(8 * MIB, [stick]);
     expect(planned[0]?.device.content).toMatchObject({ partitions: [{ name: 'old' }] });
-    const later = { offset: 40 * MIB, type: 'btrfs' };
+    const later = { offset: 40 * MIB, type: 'gpt' };
     const file = openSync(stick.device, 'r+');
     writeSync(file, Buffer.from('_BHRfS_M'), 0, 8, later.offset);
     closeSync(file);
-    const known = planned.map((one) => ({
-      ...one,
-      device: {
-        ...one.device,
-        content: { kind: 'signatures', signatures: [later], partitions: [] } as const,
-      },
-    }));
-    expect(await run(known)).toMatchObject([{ state: 'written' }]);
+    expect(await run(planned.map((one) => withSignature(one, later)))).toMatchObject([{ state: 'written' }]);
     execFileSync('sync', [stick.device]);
     expect(head(stick.image, MIB, STICK_BYTES - MIB).every((byte) => byte === 0)).toBe(true);
     expect(head(stick.image, 4096, later.offset).every((byte) => byte === 0)).toBe(true);
@@ -159,6 +161,19 @@ describe.skipIf(!ready)(`sticks are written, and read back${skipped}`, () => {
       { state: 'untouched', error: { code: 'DEVICE_REFUSED' } },
     ]);
     expectHolds(free, iso);
+  });
+
+  test('one that something was copied to since is left alone', async () => {
+    const stick = makeBlankLoop(STICK_BYTES);
+    const { planned } = await made(2 * MIB, [stick]);
+    execFileSync('mkfs.ext4', ['-q', '-F', '-L', 'late', stick.device]);
+    expect(await run(planned)).toMatchObject([
+      {
+        state: 'untouched',
+        error: { code: 'DEVICE_REFUSED', message: expect.stringContaining('is ext4 "late"') },
+      },
+    ]);
+    expect(execFileSync('blkid', ['-p', stick.device], { encoding: 'utf8' })).toContain('late');
   });
 
   test('one device by two names is written once or not at all', async () => {
