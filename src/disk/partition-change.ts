@@ -3,7 +3,7 @@ import type { GptReading } from '../formats/gpt.ts';
 import type { GptPartition } from '../formats/gpt-copy.ts';
 import type { Host } from '../host/host.ts';
 import type { BlockDevice } from './block-device.ts';
-import type { DeviceWant } from './device-dangers.ts';
+import { type DeviceWant, deviceDangers } from './device-dangers.ts';
 import { inspectDevice } from './inspect-device.ts';
 import { MACHINE_ROOTS, type MachineRoots } from './machine-roots.ts';
 import { openDevice } from './open-device.ts';
@@ -64,10 +64,25 @@ export async function inspectDisk(
   }
 }
 
+/** What is wanted of the disk, but for consent. */
+export type ChangeWant = Pick<DeviceWant, 'purpose' | 'neededBytes' | 'content'>;
+
+/** Says, for a dry run, why the change would be refused as things are. */
+export function dryRunNotes(
+  device: BlockDevice,
+  want: ChangeWant,
+  { consent, dryRun }: Pick<PartitionOptions, 'consent' | 'dryRun'>,
+): string[] {
+  if (!dryRun) return [];
+  return deviceDangers(device, { ...want, ...consent }).map(
+    ({ message, suggestion }) => `as it stands this is refused: ${message}. ${suggestion}`,
+  );
+}
+
 /** Refuses a disk that must not be changed, then makes sure it is nobody else's and still the same one. */
 export async function assertMayChange(
   { device, roots }: InspectedDisk,
-  want: Pick<DeviceWant, 'purpose' | 'neededBytes' | 'content'>,
+  want: ChangeWant,
   { consent }: Pick<PartitionOptions, 'consent'>,
   suggestions: readonly string[] = [],
 ): Promise<void> {

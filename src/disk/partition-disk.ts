@@ -7,6 +7,8 @@ import { type LabelLookup, labelLookup } from './labelled-devices.ts';
 import { saveTable } from './partition-backup.ts';
 import {
   assertMayChange,
+  type ChangeWant,
+  dryRunNotes,
   type InspectedDisk,
   inspectDisk,
   type PartitionOptions,
@@ -23,6 +25,8 @@ export interface PreparedDisk {
   readonly partition?: GptPartition;
   readonly fileSystem?: XfsSuperblock;
 }
+
+const WANT: ChangeWant = { purpose: 'to make a cache partition on it', neededBytes: 0, content: 'erased' };
 
 /** Signatures that a new table replaces by itself. */
 const TABLE_SIGNATURES = ['gpt', 'dos', 'PMBR'];
@@ -45,7 +49,13 @@ export async function partitionDisk(
   const found = options.consent.wipe ? undefined : findPlanned(reading, planned);
   const content = found === undefined ? undefined : await readPartitionContent(device, found);
   const twins = await findTwins(device, wish.label, options.lookup ?? labelLookup(host), roots);
-  const plan = makePlan(disk, planned, content, twins, options.backupFile);
+  // Of an earlier run that did not end; nothing was ever in it.
+  const asked: InspectedDisk = isUntouched(content)
+    ? { ...disk, device: { ...device, content: { kind: 'blank' } } }
+    : disk;
+  const made = makePlan(disk, planned, content, twins, options.backupFile);
+  const dangers = made.action === 'none' ? [] : dryRunNotes(asked.device, WANT, options);
+  const plan = { ...made, notes: [...made.notes, ...dangers] };
   options.onPlan?.(plan);
   if (plan.action === 'none' && found !== undefined && content?.kind === 'xfs') {
     return { plan, partition: found, fileSystem: content.superblock };
@@ -53,13 +63,7 @@ export async function partitionDisk(
   if (twins.length > 0 && wish.place === 'target') throw twinError(wish.label, twins);
   if (options.dryRun) return { plan };
 
-  await assertMayChange(
-    // Of an earlier run that did not end; nothing was ever in it.
-    isUntouched(content) ? { ...disk, device: { ...device, content: { kind: 'blank' } } } : disk,
-    { purpose: 'to make a cache partition on it', neededBytes: 0, content: 'erased' },
-    options,
-    hasCache(device) ? [keepAdvice(disk, wish)] : [],
-  );
+  await assertMayChange(asked, WANT, options, hasCache(device) ? [keepAdvice(disk, wish)] : []);
   let partition = found;
   if (partition === undefined || plan.action !== 'format') {
     await saveTable(options.backupFile, device, reading, host);

@@ -8,12 +8,20 @@ import { openDevice } from './open-device.ts';
 import { loadTableBackup, type SavedRegion, type TableBackup } from './partition-backup.ts';
 import {
   assertMayChange,
+  type ChangeWant,
+  dryRunNotes,
   inspectDisk,
   type PartitionOptions,
   type PartitionPlan,
 } from './partition-change.ts';
 import { assertKernelAgrees } from './partition-node.ts';
 import { readAt, readTable } from './partition-table.ts';
+
+const WANT: ChangeWant = {
+  purpose: 'to put its old partition table back',
+  neededBytes: 0,
+  content: 'kept',
+};
 
 /**
  * Puts the partition table, and what else was saved with it, back as it was. The backup copy goes first and is flushed,
@@ -40,15 +48,15 @@ export async function restoreTable(
     sectorBytes: reading.sectorBytes,
     before,
     after,
-    notes: [`saved ${backup.savedAt}`, ...old.faults.map((fault) => `the saved table: ${fault}`)],
+    notes: [
+      `saved ${backup.savedAt}`,
+      ...old.faults.map((fault) => `the saved table: ${fault}`),
+      ...dryRunNotes(device, WANT, options),
+    ],
   };
   options.onPlan?.(plan);
   if (options.dryRun) return plan;
-  await assertMayChange(
-    disk,
-    { purpose: 'to put its old partition table back', neededBytes: 0, content: 'kept' },
-    options,
-  );
+  await assertMayChange(disk, WANT, options);
   {
     const { file: out } = await openDevice(device, { roots });
     try {

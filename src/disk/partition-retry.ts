@@ -8,6 +8,8 @@ import type { BlockDevice } from './block-device.ts';
 import { saveTable } from './partition-backup.ts';
 import {
   assertMayChange,
+  type ChangeWant,
+  dryRunNotes,
   type InspectedDisk,
   inspectDisk,
   type PartitionOptions,
@@ -20,6 +22,8 @@ import { deletePartitions, readAt } from './partition-table.ts';
 /** What coreos-installer makes; it numbers them 1 to 4. */
 const INSTALLED_NUMBERS = [1, 2, 3, 4];
 const INSTALLED_NAMES = ['BIOS-BOOT', 'EFI-SYSTEM', 'PowerPC-PReP-boot', 'reserved', 'boot', 'root'];
+
+const WANT: ChangeWant = { purpose: 'to delete partitions 1 to 4', neededBytes: 0, content: 'kept' };
 
 /** How much of either end of the cache is compared before and after. */
 const EDGE_BYTES = 4 * 1024 * 1024;
@@ -54,17 +58,15 @@ export async function retryInstall(
     after: reading.table?.partitions.filter((partition) => !gone.includes(partition)) ?? [],
     notes: [
       `partition ${kept.number}, ${quoteText(kept.name)}, is kept as it is`,
-      ...(gone.length === 0 ? ['there are no partitions 1 to 4: nothing to delete'] : []),
+      ...(gone.length === 0
+        ? ['there are no partitions 1 to 4: nothing to delete']
+        : dryRunNotes(device, WANT, options)),
     ],
     ...(gone.length === 0 ? {} : { backupFile: options.backupFile }),
   };
   options.onPlan?.(plan);
   if (gone.length === 0 || options.dryRun) return { plan, kept, isChanged: false };
-  await assertMayChange(
-    disk,
-    { purpose: 'to delete partitions 1 to 4', neededBytes: 0, content: 'kept' },
-    options,
-  );
+  await assertMayChange(disk, WANT, options);
   const before = await hashEdges(device, kept);
   await saveTable(options.backupFile, device, reading, host);
   const numbers = gone.map(({ number }) => number);

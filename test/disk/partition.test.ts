@@ -265,6 +265,13 @@ describe.skipIf(!ready)(`a blank disk${skipped}`, () => {
     );
     expect([plan.action, partition]).toEqual(['create', undefined]);
     const consent = { yes: false, wipe: false, confirmed: [] };
+    const asked = await partitionDisk(
+      disk.device,
+      DISK,
+      options(undefined, { dryRun: true, consent }),
+      realHost,
+    );
+    expect(asked.plan.notes).toEqual([expect.stringMatching(/as it stands this is refused: .*Add --yes/)]);
     await expect(
       partitionDisk(disk.device, DISK, options(undefined, { consent }), realHost),
     ).rejects.toMatchObject({
