@@ -88,6 +88,7 @@ test.each([
   'iso reset',
   'iso show',
   'iso write',
+  'partition',
   'plan',
   'precache',
 ])('edgefab %s --help says what it is for', (id) => {

@@ -1,10 +1,12 @@
-import { mkdtemp, rmdir, stat } from 'node:fs/promises';
+import { mkdtemp, open, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EdgefabError } from '../errors.ts';
+import { decodeXfsSuperblock, XFS_SUPERBLOCK_BYTES } from '../formats/xfs-superblock.ts';
 import type { Host } from '../host/host.ts';
 import { CACHE_LABEL, findDevice, type LabelLookup, labelLookup } from './labelled-devices.ts';
 import { MAKE_XFS } from './make-xfs.ts';
 import { deviceNumbers, mountsOf } from './mounts.ts';
+import { xfsFaults } from './xfs-features.ts';
 
 export interface CacheDeviceOptions {
   /** The user edgefab runs as; only 0 may mount. */
@@ -28,7 +30,8 @@ function refuse(message: string, suggestions: readonly string[] = [], cause?: un
  * Mounts a prepared cache partition, does the work on the folder, and unmounts it however the work ends. `name` is a
  * device path or a partition label. A device somebody has mounted for writing already is used where it is and left
  * mounted; the mount of an edgefab that was killed is taken over. Throws DEVICE_UNKNOWN; DEVICE_REFUSED when it is
- * not labelled edgefab, has another file system, is mounted read-only, or cannot be unmounted; TOOL_MISSING.
+ * not labelled edgefab, has another file system or one a node cannot mount, is mounted read-only, or cannot be
+ * unmounted; TOOL_MISSING.
  */
 export async function withCacheDevice<T>(
   name: string,
@@ -87,7 +90,32 @@ async function assertPrepared(device: string, name: string, host: Pick<Host, 'ru
       [`${MAKE_XFS} -L ${CACHE_LABEL} ${device} makes one, and erases what is there`],
     );
   }
+  if (type === 'xfs') await assertMountsOnNode(device);
   return type;
+}
+
+/** Refuses an XFS made with features the node's kernel does not know: this machine would fill it for nothing. */
+async function assertMountsOnNode(device: string): Promise<void> {
+  const bytes = Buffer.alloc(XFS_SUPERBLOCK_BYTES);
+  await using file = await open(device, 'r');
+  await file.read(bytes, 0, bytes.length, 0);
+  const superblock = decodeXfsSuperblock(bytes);
+  // Whether it goes with the sectors of this disk, the kernel here says.
+  const faults = superblock === undefined ? [] : xfsFaults(superblock, superblock.sectorBytes);
+  if (faults.length === 0) return;
+  const remedies = faults.flatMap(({ remedy }) => (remedy === undefined ? [] : [remedy]));
+  const isMended = remedies.length === faults.length;
+  throw refuse(
+    `the node cannot mount the XFS on ${device}: ${faults.map(({ message }) => message).join('; ')}`,
+    [
+      ...remedies,
+      ...(isMended
+        ? []
+        : [
+            `Copy what is to be kept to another disk, then: ${MAKE_XFS} -f -L ${CACHE_LABEL} ${device}, which erases it`,
+          ]),
+    ],
+  );
 }
 
 async function useMount(

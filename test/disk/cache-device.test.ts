@@ -89,6 +89,16 @@ describe.skipIf(!ready)(`real partitions${skipped}`, () => {
     expect(kept).toBe(true);
   });
 
+  test('an XFS with features the node does not know is refused, with the command that makes another', async () => {
+    const device = makeLoopPartition(['mkfs.xfs', '-q', '-m', 'bigtime=1', '-L', 'edgefab']);
+    await expect(withCacheDevice(device, options(), realHost, async () => undefined)).rejects.toMatchObject({
+      code: 'DEVICE_REFUSED',
+      message: expect.stringContaining('does not know: '),
+      suggestions: [expect.stringContaining(`${MAKE_XFS} -f -L edgefab ${device}`)],
+    });
+    expect(mounted(device)).toEqual([]);
+  });
+
   test('it is unmounted when the work fails, and the failure is what is told', async () => {
     const device = makeLoopPartition(XFS);
     const work = withCacheDevice(device, options(), realHost, async () => {
