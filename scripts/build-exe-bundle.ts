@@ -8,7 +8,7 @@ const ENTRY = '\0edgefab-executable';
 
 const WORKERS: Readonly<Record<WorkerName, string>> = {
   'hash-worker': 'src/mirror/store/hash-worker.ts',
-  'stick-worker': 'src/disk/stick-worker.ts',
+  'stick-worker': 'src/disk/stick/stick-worker.ts',
   'wasm-worker': 'packages/butane-wasm/src/wasm-worker.ts',
 };
 

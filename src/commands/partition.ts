@@ -1,9 +1,9 @@
 import { Args, type Interfaces } from '@oclif/core';
 import { readInstalledImages } from '../boot/iso/installed-image.ts';
-import type { PartitionOptions, PartitionPlan } from '../disk/partition-change.ts';
-import { partitionDisk } from '../disk/partition-disk.ts';
-import { restoreTable } from '../disk/partition-restore.ts';
-import { retryInstall } from '../disk/partition-retry.ts';
+import type { PartitionOptions, PartitionPlan } from '../disk/partition/partition-change.ts';
+import { partitionDisk } from '../disk/partition/partition-disk.ts';
+import { restoreTable } from '../disk/partition/partition-restore.ts';
+import { retryInstall } from '../disk/partition/partition-retry.ts';
 import { realHost } from '../host/real-host.ts';
 import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { formatBytes } from './terminal/format-amount.ts';

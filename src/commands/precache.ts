@@ -1,5 +1,5 @@
 import { Flags, type Interfaces } from '@oclif/core';
-import { withCacheDevice } from '../disk/cache-device.ts';
+import { withCacheDevice } from '../disk/cache/cache-device.ts';
 import { EdgefabError } from '../errors.ts';
 import { loadFactory } from '../factory/load.ts';
 import { factoryRequest, imageSetRequest, type MirrorRequest } from '../factory/mirror-request.ts';

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
-import { assertHoldsCache } from '../disk/assert-holds-cache.ts';
-import { assertSpace } from '../disk/folder-space.ts';
-import { sectorBytes } from '../disk/sector-size.ts';
+import { assertHoldsCache } from '../disk/cache/assert-holds-cache.ts';
+import { assertSpace } from '../disk/cache/folder-space.ts';
+import { sectorBytes } from '../disk/cache/sector-size.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { VIEW_BYTES_PER_IMAGE } from '../mirror/plan/plan.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { assertShelfLife, daysAndHours, type ShelfLife, shelfLifeOf } from '../boot/certs/shelf-life.ts';
 import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
 import { buildSiteIso, type IsoReceipt } from '../boot/iso/build-site-iso.ts';
-import { assertSpace } from '../disk/folder-space.ts';
+import { assertSpace } from '../disk/cache/folder-space.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { type ImageRole, lockId } from '../mirror/resolve/lock.ts';

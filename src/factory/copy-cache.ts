@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, realpath, stat } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import { assertHoldsCache } from '../disk/assert-holds-cache.ts';
+import { assertHoldsCache } from '../disk/cache/assert-holds-cache.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { BlobSource } from '../mirror/pull/pull-parts.ts';

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { holdsFileOf } from '../disk/assert-holds-cache.ts';
-import { assertSpace } from '../disk/folder-space.ts';
+import { holdsFileOf } from '../disk/cache/assert-holds-cache.ts';
+import { assertSpace } from '../disk/cache/folder-space.ts';
 import { EdgefabError } from '../errors.ts';
 import { type DeltaOptions, type DeltaPlan, planDelta } from '../mirror/store/delta/plan-delta.ts';
 import {

@@ -1,9 +1,9 @@
 import { refuseUnfinished } from '../boot/iso/iso-source.ts';
-import { type BootImage, openBootImage } from '../disk/boot-image.ts';
-import { confirmationOf } from '../disk/describe-device.ts';
-import { consented, type PlannedStick, planSticks, type StickConsent } from '../disk/plan-sticks.ts';
-import { refuseDevices } from '../disk/refuse-device.ts';
-import { type StickResult, type WriteSticksOptions, writeSticks } from '../disk/write-sticks.ts';
+import { confirmationOf } from '../disk/device/describe-device.ts';
+import { refuseDevices } from '../disk/device/refuse-device.ts';
+import { type BootImage, openBootImage } from '../disk/stick/boot-image.ts';
+import { consented, type PlannedStick, planSticks, type StickConsent } from '../disk/stick/plan-sticks.ts';
+import { type StickResult, type WriteSticksOptions, writeSticks } from '../disk/stick/write-sticks.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { appendSticks, assertReceipt, type StickEntry } from './receipt/append-sticks.ts';

@@ -1,4 +1,4 @@
-import { type FolderSpace, folderSpace } from '../disk/folder-space.ts';
+import { type FolderSpace, folderSpace } from '../disk/cache/folder-space.ts';
 import { type DeliveryMode, type LivePhase, livePhase } from '../mirror/plan/live-phase.ts';
 import { measureRate } from '../mirror/plan/measure-rate.ts';
 import { type PullPlan, planPull, uniqueBlobs } from '../mirror/plan/plan.ts';

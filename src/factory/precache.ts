@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { assertHoldsCache } from '../disk/assert-holds-cache.ts';
-import { assertSpace } from '../disk/folder-space.ts';
-import { sectorBytes } from '../disk/sector-size.ts';
+import { assertHoldsCache } from '../disk/cache/assert-holds-cache.ts';
+import { assertSpace } from '../disk/cache/folder-space.ts';
+import { sectorBytes } from '../disk/cache/sector-size.ts';
 import type { Host } from '../host/host.ts';
 import { type PullPlan, planPull, uniqueBlobs } from '../mirror/plan/plan.ts';
 import { manifestsOf } from '../mirror/pull/image-count.ts';

@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync }
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { unfinishedMark } from '../../src/disk/unfinished-mark.ts';
+import { unfinishedMark } from '../../src/disk/device/unfinished-mark.ts';
 import { makeBlankLoop } from '../support/blank-loop.ts';
 import { runEdgefab, runEdgefabJson } from '../support/run-edgefab.ts';
 import { canMount } from '../support/small-disk.ts';

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { MachineRoots } from '../../src/disk/machine-roots.ts';
+import type { MachineRoots } from '../../src/disk/device/machine-roots.ts';
 import { tempFolder } from './temp-folder.ts';
 
 export interface FakeMachine {

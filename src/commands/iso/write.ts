@@ -1,8 +1,8 @@
 import { Args, Flags } from '@oclif/core';
-import { describeContent, describeDevice } from '../../disk/describe-device.ts';
-import { deviceDangers } from '../../disk/device-dangers.ts';
-import type { PlannedStick } from '../../disk/plan-sticks.ts';
-import { type StickResult, type StickStep, sticksError } from '../../disk/write-sticks.ts';
+import { describeContent, describeDevice } from '../../disk/device/describe-device.ts';
+import { deviceDangers } from '../../disk/device/device-dangers.ts';
+import type { PlannedStick } from '../../disk/stick/plan-sticks.ts';
+import { type StickResult, type StickStep, sticksError } from '../../disk/stick/write-sticks.ts';
 import { EdgefabError } from '../../errors.ts';
 import { makeSticks } from '../../factory/make-sticks.ts';
 import { realHost } from '../../host/real-host.ts';

@@ -1,5 +1,5 @@
-import { confirmationOf, describeContent, describeDevice } from '../../disk/describe-device.ts';
-import { consented, type PlannedStick } from '../../disk/plan-sticks.ts';
+import { confirmationOf, describeContent, describeDevice } from '../../disk/device/describe-device.ts';
+import { consented, type PlannedStick } from '../../disk/stick/plan-sticks.ts';
 
 /**
  * Asks a person about each stick: its serial, typed, is the consent, also to erase what is on it. Another answer leaves

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { Flags, type Interfaces } from '@oclif/core';
-import type { PartitionWish } from '../../disk/partition-plan.ts';
+import type { PartitionWish } from '../../disk/partition/partition-plan.ts';
 import { EdgefabError } from '../../errors.ts';
 import { quoteText } from '../../formats/shown-text.ts';
 import { parseSize } from './format-amount.ts';

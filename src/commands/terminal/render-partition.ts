@@ -1,5 +1,5 @@
-import { describeContent, describeDevice } from '../../disk/describe-device.ts';
-import type { PartitionPlan, PartitionRow } from '../../disk/partition-change.ts';
+import { describeContent, describeDevice } from '../../disk/device/describe-device.ts';
+import type { PartitionPlan, PartitionRow } from '../../disk/partition/partition-change.ts';
 import { formatBytes } from './format-amount.ts';
 import { tableLines } from './table.ts';
 

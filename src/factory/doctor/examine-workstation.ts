@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { inspectIso } from '../../boot/iso/inspect-iso.ts';
-import { assertHoldsCache } from '../../disk/assert-holds-cache.ts';
-import { folderSpace } from '../../disk/folder-space.ts';
+import { assertHoldsCache } from '../../disk/cache/assert-holds-cache.ts';
+import { folderSpace } from '../../disk/cache/folder-space.ts';
 import { EdgefabError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import { storePaths } from '../../mirror/store/store-paths.ts';

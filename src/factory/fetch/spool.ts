@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { explainDiskTrouble } from '../../boot/iso/disk-trouble.ts';
 import { writeFully } from '../../boot/iso/write-fully.ts';
-import { assertSpace } from '../../disk/folder-space.ts';
+import { assertSpace } from '../../disk/cache/folder-space.ts';
 import { EdgefabError } from '../../errors.ts';
 import { type Digest, parseDigest } from '../../oci/digest.ts';
 

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path';
-import { assertSpace } from '../../disk/folder-space.ts';
+import { assertSpace } from '../../disk/cache/folder-space.ts';
 import { EdgefabError, hasCode } from '../../errors.ts';
 import type { ByteOrigin } from '../../mirror/pull/pull-parts.ts';
 import type { RateLimit } from '../../mirror/pull/rate-limit.ts';

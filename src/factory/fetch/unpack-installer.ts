@@ -4,7 +4,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { assertSpace } from '../../disk/folder-space.ts';
+import { assertSpace } from '../../disk/cache/folder-space.ts';
 import { EdgefabError } from '../../errors.ts';
 import { type TarEntry, TarLayerReader, type TarSink } from '../../formats/tar-layer.ts';
 import { asDiskFault } from '../../mirror/store/disk-fault.ts';

@@ -11,7 +11,7 @@ import { patchIgnition } from '../../../src/boot/patch/patch-ignition.ts';
 import { checkRegistryPort, REGISTRY_PORT } from '../../../src/boot/patch/registry-settings.ts';
 import { REINSTALL_KARG } from '../../../src/boot/patch/reinstall-guard.ts';
 import IgnitionPatch from '../../../src/commands/ignition/patch.ts';
-import { MAKE_XFS } from '../../../src/disk/make-xfs.ts';
+import { MAKE_XFS } from '../../../src/disk/cache/make-xfs.ts';
 import { cacheLabel } from '../../../src/factory/site-patch.ts';
 import { bipIgnition } from '../../support/bip-ignition.ts';
 import { CA_KEY, CERTIFICATES, fullPatch } from '../../support/full-patch.ts';
