@@ -44,21 +44,34 @@ function takeOver(from: string, to: string, sites: readonly string[]): void {
   }
 }
 
-/** Runs `batch` on a factory of so many sites, kills it with SIGKILL after each of the times, and lets a last run end. */
-export async function killBatch(sites: number, killAfterMs: readonly number[]): Promise<KilledBatch> {
+/** When to kill a run: once so many more sites have their receipts, and then so much later. */
+export interface KillMoment {
+  readonly sites: number;
+  readonly thenMs: number;
+}
+
+/**
+ * Runs `batch` on a factory of so many sites, kills it with SIGKILL at each of the moments, which are told by its
+ * progress since machines are not equally fast, and lets a last run end.
+ */
+export async function killBatch(sites: number, moments: readonly KillMoment[]): Promise<KilledBatch> {
   const names = Array.from({ length: sites }, (_, index) => `site-${String(index).padStart(3, '0')}`);
   const factory = await makeFactory({ sites: names });
   const cwd = factory.folder;
   const filled = await runEdgefab(['precache', '--insecure', '--quiet'], { cwd });
   if (filled.status !== 0) throw new Error(filled.stderr);
   let kills = 0;
-  for (const ms of killAfterMs) {
+  const finished = (): number =>
+    names.filter((site) => existsSync(factory.at('out', site, 'receipt.json'))).length;
+  for (const moment of moments) {
+    const wanted = finished() + moment.sites;
     const child = spawn(process.execPath, [join(process.cwd(), 'bin/edgefab.js'), 'batch', '--quiet'], {
       cwd,
       stdio: 'ignore',
     });
     const ended = once(child, 'exit');
-    const [isThrough] = await Promise.race([ended.then(() => [true]), delay(ms, [false])]);
+    while (child.exitCode === null && finished() < wanted) await delay(20);
+    const [isThrough] = await Promise.race([ended.then(() => [true]), delay(moment.thenMs, [false])]);
     if (isThrough === true) break;
     child.kill('SIGKILL');
     await ended;

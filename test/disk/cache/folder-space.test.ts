@@ -35,7 +35,7 @@ test('the sector size of the disk under a folder is read, or the usual one taken
 
 test('a file system that ends files below 4 GiB is refused, as FAT is', () => {
   // A limit on the size of files stands in for one: what the kernel answers is the same (EFBIG).
-  const module = resolve('src/disk/assert-holds-cache.ts');
+  const module = resolve('src/disk/cache/assert-holds-cache.ts');
   const script = `await (await import(${JSON.stringify(module)})).assertHoldsCache(process.argv[1]).catch((error) => console.log(error.message))`;
   const said = execFileSync(
     'bash',
