@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { basename, join } from 'node:path';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { inspectIso } from '../boot/iso/inspect-iso.ts';
 import type { IsoImage } from '../boot/iso/iso-image.ts';
 import { EdgefabError } from '../errors.ts';
@@ -28,6 +29,8 @@ export interface Build extends AsyncDisposable {
   readonly buildTime: Date;
   readonly hasher: FileHasher;
   readonly signingKey: KeyObject | undefined;
+  /** Sites that are built beside each other write to the cache one after another. */
+  readonly cacheWriter: LimitFunction;
 }
 
 export interface OpenBuildOptions extends RequestOptions {
@@ -76,6 +79,7 @@ export async function openBuild(
     buildTime,
     hasher,
     signingKey,
+    cacheWriter: pLimit(1),
     [Symbol.asyncDispose]: () => hasher[Symbol.asyncDispose](),
   };
 }
