@@ -200,6 +200,13 @@ describe('what must hold on the machine', () => {
     expect(script.match(/label=disable/g)).toHaveLength(1);
     expect(script).toMatch(/runs unconfined.*\n.*label=disable/);
   });
+  test('files are copied from the cache disk, hashed as copies, and never run from there', () => {
+    const script = text('scripts/edgefab-files.sh').replace(/^\s*#.*$/gm, '');
+    expect(script).not.toMatch(/(?:^|[;&|(]\s*|exec |bash |source )"?\$(?:cache|source|mount_point)\b/m);
+    expect(script.indexOf('sha256sum <"$new"')).toBeGreaterThan(0);
+    expect(script.indexOf('mv -fT "$new"')).toBeGreaterThan(script.indexOf('sha256sum <"$new"'));
+    expect(script).toContain('restorecon');
+  });
   test('units run scripts only from /usr/local/bin', () => {
     for (const name of [...UNITS, ...DROPINS])
       for (const [, program = ''] of text(name).matchAll(/^Exec\w+=-?(\S+)/gm))

@@ -13,13 +13,8 @@ export const TOOL = {
   ]),
 };
 
-const OVERLAY = `variant: fcos
-version: 1.3.0
-storage:
-  files:
-    - { path: ${TOOL.path}, mode: 0755, contents: { local: files/tool } }
-    - { path: /usr/local/bin/small-tool, mode: 0755, contents: { local: files/small } }
-systemd:
+/** The unit that runs it, as the end of a Butane file. */
+export const TOOL_UNIT = `systemd:
   units:
     - name: big-tool.service
       enabled: true
@@ -33,6 +28,14 @@ systemd:
         [Install]
         WantedBy=multi-user.target
 `;
+
+const OVERLAY = `variant: fcos
+version: 1.3.0
+storage:
+  files:
+    - { path: ${TOOL.path}, mode: 0755, contents: { local: files/tool } }
+    - { path: /usr/local/bin/small-tool, mode: 0755, contents: { local: files/small } }
+${TOOL_UNIT}`;
 
 /** Makes a factory, filled, with an overlay that no embed area takes; `alone` names the only site that has it. */
 export async function makeSpillFactory(

@@ -25,8 +25,9 @@ export default class CacheVerify extends EdgefabCommand {
   static override summary = 'Hash every byte of a cache again and say what is wrong with it';
   static override description =
     'Reads the medium, not the memory of what was written: each blob its lock names is hashed, several at once, and ' +
-    'every view and the index are compared with the lock, each file that boot sticks have no room for is hashed too. Ends with 0 when everything is there, 5 when something is ' +
-    'missing, 6 when bytes are wrong. Given a part of a delta archive instead of a cache, hashes that.';
+    'so is each file that boot sticks have no room for; every view and the index are compared with the lock. Ends with ' +
+    '0 when everything is there, 5 when something is missing, 6 when bytes are wrong. Given a part of a delta archive ' +
+    'instead of a cache, hashes that.';
   static override examples = [
     '<%= config.bin %> cache verify /run/media/edgefab',
     '<%= config.bin %> cache verify /run/media/edgefab --repair --authfile pull-secret.json',

@@ -45,7 +45,17 @@ export async function holdsSiteFile(
 /** Writes a file into a cache that is held, durably, its name last. Throws DISK_FULL and Node's errors. */
 export async function writeSiteFile(root: string, hex: string, bytes: Uint8Array): Promise<void> {
   const folder = storePaths.siteFiles(root);
-  await mkdir(folder, { recursive: true });
+  // One by one: with `recursive` Node says ENOENT on a medium that is read-only.
+  for (const each of [dirname(folder), folder]) if (await makeFolder(each)) await syncFolder(dirname(each));
   await writeFileDurably(storePaths.siteFile(root, hex), bytes);
-  for (const parent of [dirname(folder), root]) await syncFolder(parent);
+}
+
+async function makeFolder(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
+    throw error;
+  }
 }
