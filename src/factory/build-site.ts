@@ -2,8 +2,6 @@ import { X509Certificate } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertShelfLife, daysAndHours, type ShelfLife, shelfLifeOf } from '../boot/certs/shelf-life.ts';
-import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
-import { buildSiteIso, type IsoReceipt } from '../boot/iso/build-site-iso.ts';
 import { assertSpace } from '../disk/cache/folder-space.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -11,15 +9,16 @@ import { type ImageRole, lockId } from '../mirror/resolve/lock.ts';
 import { holdFile } from '../mirror/store/hold-file.ts';
 import { writeFileDurably } from '../mirror/store/write-file-durably.ts';
 import type { CoverageReport } from './coverage.ts';
+import { type EmbeddedSite, embedSite } from './embed-site.ts';
 import { earlierReceipt, finishedReceipt } from './finished-receipt.ts';
 import type { Build } from './open-build.ts';
 import { type IdentifiedSite, identifySite, type PatchedSite } from './patch-site.ts';
-import { takeOverKargs } from './plan-network.ts';
-import type { Receipt } from './receipt/receipt.ts';
+import { RECEIPT_FILE, type Receipt } from './receipt/receipt.ts';
 import { signReceipt } from './receipt/sign-receipt.ts';
 import { refuseUnsupported } from './refuse-unsupported.ts';
 import type { Site } from './site.ts';
 import { assertCovered } from './site-coverage.ts';
+import type { SpilledSite } from './spill/spill-site.ts';
 import { EDGEFAB_VERSION } from './version.ts';
 
 /** The receipt of what was built for one site; `kept`: an earlier run had built exactly this. */
@@ -35,22 +34,22 @@ export interface BuildSiteOptions {
   readonly allowShortLife?: boolean;
   /** Leaves a site alone that an earlier run finished: same build id, same inputs, and the ISO's sha256 as it was. */
   readonly keepFinished?: boolean;
+  /** Moves bulk files to the cache when the config does not fit the embed area; without it that is refused. */
+  readonly spill?: boolean;
 }
 
 /** What is kept open for each site: one process at a time builds it. */
 const LOCK_FILE = '.lock';
-/** Beside the ISO. */
-const RECEIPT_FILE = 'receipt.json';
 
 /**
  * Builds one site's boot stick image and receipt into `out/SITE/`. Throws SITE_BUSY while another process does, what
- * patching throws, CACHE_INCOMPLETE naming the first image that is not there, SPACE_SHORT.
+ * patching throws, CACHE_INCOMPLETE naming the first image that is not there, SPACE_SHORT, EMBED_AREA_FULL.
  */
 export async function buildSite(
   build: Build,
   site: Site,
   options: BuildSiteOptions,
-  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes'>,
+  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes' | 'sleep'>,
 ): Promise<SiteOutcome> {
   refuseUnsupported(site);
   const folder = join(build.factory.paths.out, site.name);
@@ -70,8 +69,8 @@ async function buildHeld(
   build: Build,
   site: Site,
   folder: string,
-  { allowMissing = [], allowShortLife = false, keepFinished = false }: BuildSiteOptions,
-  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes'>,
+  { allowMissing = [], allowShortLife = false, keepFinished = false, spill = false }: BuildSiteOptions,
+  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes' | 'sleep'>,
 ): Promise<SiteOutcome> {
   const { factory, lock, cache, liveIso, buildTime } = build;
   const shelf = { now: host.now(), shelfLifeMs: site.certificates.shelfLifeMs };
@@ -88,8 +87,8 @@ async function buildHeld(
   const patched = await identified.patch();
   if (!allowShortLife) assertShelfLife(patched.ignition, shelf);
   const coverage = await assertCovered(patched.ignition, site, lock, factory.paths.cache, allowMissing);
-  const built = await embed(build, site, patched, folder, host);
-  const described = describe(build, site, { patched, inputs, coverage, built, shelf });
+  const embedded = await embedSite(build, site, patched, { folder, spill }, host);
+  const described = describe(build, site, { patched, inputs, coverage, embedded, shelf });
   const { signingKey } = build;
   const path = join(folder, RECEIPT_FILE);
   const receipt = withSticks(
@@ -123,63 +122,24 @@ async function inputsOf(
   };
 }
 
-/** A site's ISO, and its sha256 in hex. */
-interface EmbeddedSite {
-  readonly receipt: IsoReceipt;
-  readonly sha256: string;
-}
-
-async function embed(
-  { liveIso, hasher }: Build,
-  site: Site,
-  { ignition, network }: PatchedSite,
-  folder: string,
-  host: Pick<Host, 'randomBytes'>,
-): Promise<EmbeddedSite> {
-  const { image } = liveIso;
-  const kargs = {
-    append: [...network.kargs, ...takeOverKargs(network, ignition), ...site.kargs.append],
-    delete: site.kargs.delete,
-  };
-  let digest: string | undefined;
-  const receipt = await buildSiteIso(
-    {
-      source: liveIso,
-      target: join(folder, `${site.name}.iso`),
-      ignition: serializeIgnition(ignition),
-      ...(network.networkFiles === undefined ? {} : { networkFiles: network.networkFiles }),
-      // An image without an area for them is still good for a site that needs none.
-      ...(image.kargs === undefined && kargs.append.length + kargs.delete.length === 0 ? {} : { kargs }),
-      overwrite: true,
-      onChecked: async ({ path, regions, sharesBlocks }) => {
-        // Shared blocks are in memory once, as the source's: read through the copy they would come from the disk again.
-        digest = sharesBlocks
-          ? await hasher.hashPatched(image.path, regions)
-          : await hasher.hash(path, () => undefined);
-      },
-    },
-    host,
-  );
-  if (digest === undefined) throw new RangeError('a copy that was not checked got its name');
-  return { receipt, sha256: digest.slice('sha256:'.length) };
-}
-
 interface BuiltSite {
   readonly patched: PatchedSite;
   readonly inputs: Receipt['inputs'];
   readonly coverage: CoverageReport;
-  readonly built: EmbeddedSite;
+  readonly embedded: EmbeddedSite;
   readonly shelf: { readonly now: Date; readonly shelfLifeMs: number | undefined };
 }
 
 function describe(
   { cache, buildTime }: Build,
   site: Site,
-  { patched, inputs, coverage, built, shelf }: BuiltSite,
+  { patched, inputs, coverage, embedded, shelf }: BuiltSite,
 ): Receipt {
-  const { network, report, warnings } = patched;
+  const { network, warnings } = patched;
+  const { iso: built, sha256, spilled } = embedded;
+  const report = [...patched.report, ...(spilled === undefined ? [] : [spilled.report])];
   const life = shelfLifeOf(patched.ignition, shelf);
-  const { ignition, kargs, sizeBytes } = built.receipt;
+  const { ignition, kargs, sizeBytes } = built;
   return {
     apiVersion: 'edgefab.io/v1',
     kind: 'Receipt',
@@ -192,7 +152,7 @@ function describe(
     iso: {
       file: `${site.name}.iso`,
       sizeBytes,
-      sha256: built.sha256,
+      sha256,
       ...(ignition === undefined ? {} : { ignition: { ...ignition, files: [...ignition.files] } }),
       kargs: kargs?.after ?? '',
       kargsBudget:
@@ -217,8 +177,20 @@ function describe(
       images: coverage.images,
       allowed: coverage.allowed.map(({ neededBy, ...gap }) => ({ ...gap, neededBy: [...neededBy] })),
     },
-    warnings: [...warnings, ...lifeWarnings(life)],
+    ...(spilled === undefined
+      ? {}
+      : { spilled: spilled.files.map(({ path, sha256, sizeBytes }) => ({ path, sha256, sizeBytes })) }),
+    warnings: [...warnings, ...lifeWarnings(life), ...spillWarnings(spilled?.files ?? [])],
   };
+}
+
+/** A cache disk that was filled before does not have what this stick needs. */
+function spillWarnings(files: SpilledSite['files']): string[] {
+  if (files.length === 0) return [];
+  const bytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return [
+    `${files.length} files (${bytes} bytes) do not fit on the stick and were written to files/ of the cache: a cache disk that was copied before needs them too`,
+  ];
 }
 
 /** What a stick that was built all the same must say. */

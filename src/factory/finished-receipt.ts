@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { outlivesShelf } from '../boot/certs/shelf-life.ts';
 import { EdgefabError, hasCode } from '../errors.ts';
 import { canonicalJson, type Json } from '../formats/canonical-json.ts';
+import { holdsSiteFile } from '../mirror/store/site-files.ts';
 import { fileSize } from './file-size.ts';
 import type { Build } from './open-build.ts';
 import { loadReceipt } from './receipt/load-receipt.ts';
@@ -17,16 +18,17 @@ export interface WantedBuild extends Pick<Receipt, 'buildId' | 'cacheId' | 'inpu
 
 /**
  * Finds the receipt of a site that an earlier run finished from these very inputs, and whose ISO still has the bytes
- * the receipt says; undefined when there is anything to be done. A signature that is wanted now must be there.
+ * the receipt says; undefined when there is anything to be done. A signature that is wanted now must be there, and so
+ * must the files in the cache that the machine will fetch.
  */
 export async function finishedReceipt(
   path: string,
   wanted: WantedBuild,
-  { hasher, signingKey }: Pick<Build, 'hasher' | 'signingKey'>,
+  { factory, hasher, signingKey }: Pick<Build, 'factory' | 'hasher' | 'signingKey'>,
 ): Promise<Receipt | undefined> {
   const receipt = await earlierReceipt(path);
   if (receipt === undefined) return undefined;
-  const { buildId, cacheId, inputs, certificates, iso } = receipt;
+  const { buildId, cacheId, inputs, certificates, iso, spilled = [] } = receipt;
   if (buildId !== wanted.buildId || cacheId !== wanted.cacheId) return undefined;
   if (canonicalJson(inputs as Json) !== canonicalJson(wanted.inputs as Json)) return undefined;
   if ((receipt.signature === undefined) !== (signingKey === undefined)) return undefined;
@@ -34,6 +36,8 @@ export async function finishedReceipt(
   const endsAt = certificates === null ? undefined : new Date(certificates.notAfter);
   if (endsAt !== undefined && !wanted.allowShortLife && !outlivesShelf(endsAt, wanted.shelf))
     return undefined;
+  for (const { sha256: hex, sizeBytes } of spilled)
+    if (!(await holdsSiteFile(factory.paths.cache, { hex, sizeBytes }, hasher))) return undefined;
   const file = join(dirname(path), iso.file);
   if ((await fileSize(file).catch(() => undefined)) !== iso.sizeBytes) return undefined;
   return (await hasher.hash(file, () => undefined)) === `sha256:${iso.sha256}` ? receipt : undefined;

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { basename, join } from 'node:path';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { type IsoSource, openIsoSource } from '../boot/iso/iso-source.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -27,6 +28,8 @@ export interface Build extends AsyncDisposable {
   readonly buildTime: Date;
   readonly hasher: FileHasher;
   readonly signingKey: KeyObject | undefined;
+  /** Sites that are built beside each other write to the cache one after another. */
+  readonly cacheWriter: LimitFunction;
 }
 
 export interface OpenBuildOptions extends RequestOptions {
@@ -75,6 +78,7 @@ export async function openBuild(
     buildTime,
     hasher,
     signingKey,
+    cacheWriter: pLimit(1),
     [Symbol.asyncDispose]: () => hasher[Symbol.asyncDispose](),
   };
 }

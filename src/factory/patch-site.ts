@@ -7,6 +7,7 @@ import type { Ignition } from '../boot/ignition/ignition.ts';
 import { serializeIgnition } from '../boot/ignition/parse-ignition.ts';
 import type { InstallConfigRegistry } from '../boot/install-config/registry-fields.ts';
 import type { IsoFeatures } from '../boot/iso/iso-image.ts';
+import type { OwnContent } from '../boot/patch/own-content.ts';
 import { patchIgnition } from '../boot/patch/patch-ignition.ts';
 import type { RegistryCertificates } from '../boot/patch/registry-certificates.ts';
 import type { StepReport } from '../boot/patch/step.ts';
@@ -34,6 +35,8 @@ export interface PatchedSite {
   readonly buildId: string;
   readonly network: NetworkPlan;
   readonly warnings: readonly string[];
+  /** What of the config comes from the site's overlays and manifests. */
+  readonly own: OwnContent;
 }
 
 /** A file of the user's own: its name without the folder, and its sha256 in hex. */
@@ -166,13 +169,13 @@ async function identified(
       certificates: made.certificates,
       content,
     });
-    const { ignition, report } = await patchIgnition(extended.ignition, options);
+    const { ignition, report, own } = await patchIgnition(extended.ignition, options);
     const marked = withFile(ignition, {
       path: '/etc/edgefab/build.json',
       mode: 0o644,
       text: `${JSON.stringify({ buildId: id, site: site.name, lock: lockId(lock), cacheId })}\n`,
     });
-    return { ignition: marked, report, buildId: id, network, warnings: extended.warnings };
+    return { ignition: marked, report, buildId: id, network, warnings: extended.warnings, own };
   };
   return { buildId: id, ignitionSha256, overlays, manifests, registryCaPem, patch };
 }

@@ -11,7 +11,7 @@ const UNITS = OVERLAY_FILES.filter((name) => /\.(?:service|path)$/.test(name));
 /** Files that are sourced, not run. */
 const SOURCED = ['scripts/edgefab-disk.sh'];
 /** Those the install waits for: what opens the cache, and what serves or loads its images. */
-const CACHE_UNITS = UNITS.filter((name) => /^units\/|edgefab-(?:cache|preload)\.service$/.test(name));
+const CACHE_UNITS = UNITS.filter((name) => /^units\/|edgefab-(?:cache|preload|files)\.service$/.test(name));
 /** The two that mark and read the boot partition of an install, which is no cache. */
 const MOUNTS_BOOT = new Map([
   ['scripts/edgefab-reinstall-guard.sh', 'ro,norecovery,nodev,nosuid,noexec'],
@@ -21,8 +21,8 @@ const MOUNTS_BOOT = new Map([
 const DROPINS = OVERLAY_FILES.filter(
   (name) => name.endsWith('.conf') && name !== 'installed/edgefab-networkmanager.conf',
 );
-/** The guard against a reinstall is there to stop the install: the one thing that is required. */
-const GUARD_DROPIN = 'live/reinstall-guard-required.conf';
+/** What is there to stop the install: the guard against a reinstall, and files of the config that are not there. */
+const REQUIRED: readonly string[] = ['live/reinstall-guard-required.conf', 'live/files-required.conf'];
 /** What units run beside the scripts in /usr/local/bin: programs of the system. */
 const PROGRAMS = ['usr/sbin/dnsmasq'];
 const text = (name: string): string => readFileSync(join('overlays', name), 'utf8');
@@ -101,6 +101,7 @@ describe.skipIf(!has('systemd-analyze'))(
           'etc/systemd/system/edgefab-preload.service': text('live/edgefab-preload.service'),
           'etc/systemd/system/edgefab-registry-ready.service': text('units/edgefab-registry-ready.service'),
           'etc/systemd/system/edgefab-reinstall-guard.service': text('live/edgefab-reinstall-guard.service'),
+          'etc/systemd/system/edgefab-files.service': text('live/edgefab-files.service'),
         }),
       ).toBe('');
     });
@@ -112,7 +113,10 @@ describe.skipIf(!has('systemd-analyze'))(
           content,
         ];
         const units = UNITS.filter(
-          (name) => name.startsWith('units/') || name === `${phase}/edgefab-cache.service`,
+          (name) =>
+            name.startsWith('units/') ||
+            name === `${phase}/edgefab-cache.service` ||
+            name === `${phase}/edgefab-files.service`,
         );
         const wants = units.map((name) => {
           const target = /^WantedBy=(.*)$/m.exec(text(name))?.[1];
@@ -164,7 +168,7 @@ describe.skipIf(!has('systemd-analyze'))(
 );
 
 describe('what must hold on the machine', () => {
-  test.each(OVERLAY_FILES.filter((name) => !name.endsWith('.sh') && name !== GUARD_DROPIN))(
+  test.each(OVERLAY_FILES.filter((name) => !name.endsWith('.sh') && !REQUIRED.includes(name)))(
     '%s requires nothing of edgefab',
     (name) => {
       expect(text(name)).not.toMatch(/^(?:Requires|RequiredBy|BindsTo|Requisite)=/m);
@@ -195,6 +199,13 @@ describe('what must hold on the machine', () => {
     // Confinement is off in one place only, where the labels forbid it, and that is said.
     expect(script.match(/label=disable/g)).toHaveLength(1);
     expect(script).toMatch(/runs unconfined.*\n.*label=disable/);
+  });
+  test('files are copied from the cache disk, hashed as copies, and never run from there', () => {
+    const script = text('scripts/edgefab-files.sh').replace(/^\s*#.*$/gm, '');
+    expect(script).not.toMatch(/(?:^|[;&|(]\s*|exec |bash |source )"?\$(?:cache|source|mount_point)\b/m);
+    expect(script.indexOf('sha256sum <"$new"')).toBeGreaterThan(0);
+    expect(script.indexOf('mv -fT "$new"')).toBeGreaterThan(script.indexOf('sha256sum <"$new"'));
+    expect(script).toContain('restorecon');
   });
   test('units run scripts only from /usr/local/bin', () => {
     for (const name of [...UNITS, ...DROPINS])
@@ -236,6 +247,13 @@ describe('what must hold on the machine', () => {
     for (const name of ['units/edgefab-registry-ready.service', 'units/registry-order.conf'])
       for (const key of ['Wants', 'After'])
         expect(listed(name, key)).toContain('coreos-update-ca-trust.service');
+  });
+  test('files of the config are there before the bootstrap, and a preload finds the disk free', () => {
+    const before = listed('live/edgefab-files.service', 'Before');
+    const users = ['node-image-pull', 'release-image', 'crio-configure', 'crio', 'kubelet', 'bootkube'];
+    for (const unit of [...users, 'install-to-disk', 'edgefab-preload'])
+      expect(before).toContain(`${unit}.service`);
+    expect(listed('live/edgefab-files.service', 'After')).toContain('edgefab-cache.service');
   });
   test('the clock is right before anything looks at a certificate', () => {
     const before = listed('units/edgefab-clock.service', 'Before');

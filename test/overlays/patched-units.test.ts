@@ -2,9 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { withFile, withUnit } from '../../src/boot/ignition/edit-ignition.ts';
 import type { Ignition } from '../../src/boot/ignition/ignition.ts';
 import { parseIgnition } from '../../src/boot/ignition/parse-ignition.ts';
+import type { OwnContent } from '../../src/boot/patch/own-content.ts';
 import { patchIgnition } from '../../src/boot/patch/patch-ignition.ts';
+import { spillIgnition } from '../../src/boot/patch/spill-ignition.ts';
+import { planSpill } from '../../src/boot/patch/spill-plan.ts';
 import { bipIgnition, FIXTURES } from '../support/bip-ignition.ts';
 import { COREOS_ENABLED, coreosFiles } from '../support/coreos-double.ts';
 import type { MachineContent } from '../support/coreos-machine.ts';
@@ -77,6 +81,37 @@ describe.skipIf(!haveTools('systemd-analyze', 'systemctl'))(
         const live = ['multi-user.target', 'node-image-overlay.target'];
         expect(ofConcern(verify(liveContent(patched), live))).toEqual([]);
         expect(ofConcern(verify(installedContent(patched), ['multi-user.target']))).toEqual([]);
+      },
+    );
+    test.each(cases.filter(({ location, keepOnNode }) => location === 'usb' && keepOnNode))(
+      '$line $name, with a program that comes from the cache disk: no cycle',
+      async ({ line, ignition }) => {
+        const options = deliveryOptions(ignition, {
+          version: `${line}.1`,
+          location: 'usb',
+          keepOnNode: true,
+        });
+        const { ignition: patched } = await patchIgnition(ignition, options);
+        const path = '/usr/local/bin/own';
+        const [from, bytes] = [['own.bu'], Buffer.alloc(5000)];
+        const withOwn = withUnit(withFile(patched, { path, mode: 0o755, text: bytes.toString() }), {
+          name: 'own.service',
+          enabled: true,
+          contents: `[Unit]\nBefore=crio.service\n[Service]\nExecStart=/usr/local/bin/own\n[Install]\nWantedBy=multi-user.target\n`,
+        });
+        const own: OwnContent = {
+          files: [{ path, kind: 'overlays', from, replaces: false }],
+          units: [{ name: 'own.service', from }],
+        };
+        const { candidates } = planSpill(withOwn, own, () => undefined);
+        expect(candidates).toHaveLength(1);
+        const { ignition: spilled } = await spillIgnition(withOwn, own, candidates);
+        const live = liveContent(spilled);
+        // The program itself is not there yet.
+        const files = [...live.files, { path, mode: 0o755, bytes: '#!/bin/bash\n' }];
+        expect(
+          ofConcern(verify({ ...live, files }, ['multi-user.target', 'node-image-overlay.target'])),
+        ).toEqual([]);
       },
     );
     test('a cycle would be seen', () => {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { demoBipIgnition } from '../../src/factory/demo/bip-ignition.ts';
@@ -13,6 +13,8 @@ export interface MadeFactory {
   readonly releaseImage: string;
   /** Path of a file in the factory's folder. */
   at(...parts: string[]): string;
+  /** Changes the text of factory.yaml. */
+  edit(change: (yaml: string) => string): void;
 }
 
 export interface MadeFactoryOptions {
@@ -75,5 +77,8 @@ defaults:
 sites:
 ${(options.sites ?? ['bip']).map(siteYaml).join('')}`,
   );
-  return { folder, registry: server.host, releaseImage, at };
+  const edit = (change: (yaml: string) => string): void => {
+    writeFileSync(at('factory.yaml'), change(readFileSync(at('factory.yaml'), 'utf8')));
+  };
+  return { folder, registry: server.host, releaseImage, at, edit };
 }

@@ -1,7 +1,7 @@
 import { EdgefabError } from '../../errors.ts';
 import { encodeDataUrl } from '../../formats/data-url.ts';
 import type { Ignition, IgnitionUnit } from './ignition.ts';
-import { appendItem, replaceValue, setMember } from './json-edit.ts';
+import { appendItem, removeItem, replaceValue, setMember } from './json-edit.ts';
 import { type JsonNode, memberOf, plainValue } from './json-tree.ts';
 import { parseIgnitionText } from './parse-ignition.ts';
 
@@ -66,6 +66,14 @@ export function withFile(ignition: Ignition, file: NewFile): Ignition {
   if (found === undefined) return appendTo(ignition, 'storage', 'files', entry);
   if (sameValue(found.node, entry)) return ignition;
   return changed(ignition, replaceValue(ignition.text, found.node, entry));
+}
+
+/** Takes a file out of the config; unchanged when there is none at that path. */
+export function withoutFile(ignition: Ignition, path: string): Ignition {
+  const found = ignition.files.find((each) => each.path === path);
+  const array = memberOf(memberOf(ignition.root, 'storage'), 'files');
+  if (found === undefined || array?.kind !== 'array') return ignition;
+  return changed(ignition, removeItem(ignition.text, array, found.node));
 }
 
 /** Replaces the text of a file that is there; mode, owner and all else stay. Throws IGNITION_INVALID. */

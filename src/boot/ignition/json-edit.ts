@@ -48,6 +48,16 @@ export function appendItem(text: string, array: JsonArray, value: unknown): stri
   return splice(text, last.end, last.end, `,${lead}${renderJson(value, lead)}`);
 }
 
+/** Takes an item out of an array with the comma that goes with it. Throws RangeError for a node of another array. */
+export function removeItem(text: string, array: JsonArray, item: JsonNode): string {
+  const index = array.items.indexOf(item);
+  const [before, after] = [array.items[index - 1], array.items[index + 1]];
+  if (index < 0) throw new RangeError('the item is not of this array');
+  if (before !== undefined) return splice(text, before.end, item.end, '');
+  if (after !== undefined) return splice(text, item.start, after.start, '');
+  return replaceValue(text, array, []);
+}
+
 /** Sets an object's member: replaces its value, or adds it after the last member. */
 export function setMember(text: string, object: JsonObject, key: string, value: unknown): string {
   const found = object.members.find((member) => member.key === key);

@@ -26,6 +26,8 @@ const NAMES = new Set(
         'zincati',
         // Of the installer from 4.19 on: what is to come before it says so on every release.
         'node-image-pull',
+        // Of edgefab, in one cache mode each: what comes after or before them says so in both.
+        'edgefab-cache edgefab-clock edgefab-preload',
       ]
         .flatMap((line) => line.split(' '))
         .map((name) => `${name}.service`),

@@ -12,6 +12,7 @@ import { networkStep } from './network.ts';
 import { ntpStep } from './ntp.ts';
 import { operatorHubStep } from './operator-hub.ts';
 import { loadOverlays, type Overlays } from './overlay.ts';
+import { joinOwnContent, type OwnContent } from './own-content.ts';
 import { preloadInstalled } from './preload-installed.ts';
 import { checkPreloadSettings, type PreloadImage, type PreloadSettings } from './preload-list.ts';
 import { preloadLive } from './preload-live.ts';
@@ -77,6 +78,8 @@ export interface PatchOptions {
 export interface PatchResult {
   readonly ignition: Ignition;
   readonly report: readonly StepReport[];
+  /** What of it is the user's own. */
+  readonly own: OwnContent;
 }
 
 type StepMaker = (ignition: Ignition, options: PatchOptions, overlays: Overlays) => Step | Promise<Step>;
@@ -197,11 +200,14 @@ export async function patchIgnition(ignition: Ignition, options: PatchOptions): 
   const steps = stepsFor(options);
   const overlays = await loadOverlays(options.overlays);
   const report: StepReport[] = [];
+  const own: OwnContent[] = [];
   let current = ignition;
   for (const makeStep of steps) {
-    const applied = applyStep(current, await makeStep(current, options, overlays), options);
+    const step = await makeStep(current, options, overlays);
+    const applied = applyStep(current, step, options);
     current = applied.ignition;
     report.push(applied.report);
+    if (step.own !== undefined) own.push(step.own);
   }
-  return { ignition: current, report };
+  return { ignition: current, report, own: joinOwnContent(own) };
 }

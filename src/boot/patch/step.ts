@@ -2,6 +2,7 @@ import { EdgefabError } from '../../errors.ts';
 import { diffIgnition, type IgnitionChange } from '../ignition/diff-ignition.ts';
 import type { Ignition } from '../ignition/ignition.ts';
 import { diffLines } from '../ignition/line-diff.ts';
+import type { OwnContent } from './own-content.ts';
 import { type StepFacts, stepFacts } from './step-facts.ts';
 
 /** What one step did. `changes` is empty when all was in place already; `skipped` says why nothing was done. */
@@ -35,6 +36,8 @@ export interface Step {
   readonly skipped?: string;
   /** What the step does as asked, and what may not be what was meant. */
   readonly warnings?: readonly string[];
+  /** What it brings in from the user's own files. */
+  readonly own?: OwnContent;
 }
 
 /** Applies a step's changes in order and reports those that changed something; on request with what differs. */

@@ -46,6 +46,15 @@ export function manifestsStep(ignition: Ignition, files: readonly ManifestFile[]
         apply: (config) => addManifest(config, manifest, manifest.from),
       }),
     ),
+    own: {
+      files: manifests.map(({ path, from }) => ({
+        path,
+        kind: 'manifests',
+        from: [from],
+        replaces: ignition.files.some((file) => file.path === path),
+      })),
+      units: [],
+    },
     ...(warnings.length === 0 ? {} : { warnings }),
     ...(files.length === 0 ? { skipped: 'the site has no manifests' } : {}),
   };

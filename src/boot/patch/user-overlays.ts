@@ -5,6 +5,7 @@ import { withFile } from '../ignition/edit-ignition.ts';
 import type { Ignition } from '../ignition/ignition.ts';
 import { mergeIgnition } from '../ignition/merge-ignition.ts';
 import { addManifest } from './add-manifest.ts';
+import { joinOwnContent, type OwnContent } from './own-content.ts';
 import type { Change, Step } from './step.ts';
 import { translateOverlay } from './translate-overlay.ts';
 import { MANIFEST_FOLDER, userFileStem } from './user-file-name.ts';
@@ -31,6 +32,7 @@ export async function overlaysStep(
   const changes: Change[] = [];
   const warnings: string[] = [];
   const stems = new Map<string, string>();
+  const brought: OwnContent[] = [];
   let current = ignition;
   for (const file of files) {
     const stem = userFileStem(file, 'BUTANE_INVALID');
@@ -43,6 +45,7 @@ export async function overlaysStep(
     if (overlay.kind === 'machine-config') {
       const path = `${MANIFEST_FOLDER}/99_edgefab-user-${stem}.yaml`;
       current = addManifest(before, { path, text: overlay.text }, file);
+      brought.push(overlayContent(ignition, file, [path], []));
       changes.push({
         describe: `MachineConfig manifest ${path} from ${file}`,
         apply: (config) => withFile(config, { path, mode: 0o644, text: overlay.text }),
@@ -50,6 +53,14 @@ export async function overlaysStep(
     } else {
       const after = await mergeIgnition(before, overlay.ignition, butane);
       current = after;
+      brought.push(
+        overlayContent(
+          ignition,
+          file,
+          overlay.ignition.files.map(({ path }) => path),
+          overlay.ignition.units.map(({ name }) => name),
+        ),
+      );
       changes.push({
         describe: `${file} merged into the live config`,
         apply: (config) => replayed(config, before, after),
@@ -60,8 +71,29 @@ export async function overlaysStep(
     name: 'overlays',
     why: 'the site has configuration of its own',
     changes,
+    own: joinOwnContent(brought),
     ...(warnings.length === 0 ? {} : { warnings }),
     ...(files.length === 0 ? { skipped: 'the site has no overlays' } : {}),
+  };
+}
+
+/** What one overlay brings; `before` is the config without any. */
+function overlayContent(
+  before: Ignition,
+  file: string,
+  paths: readonly string[],
+  units: readonly string[],
+): OwnContent {
+  return {
+    files: paths.map((path) => ({
+      path,
+      kind: 'overlays',
+      from: [file],
+      replaces: before.files.some((each) => each.path === path),
+    })),
+    units: units
+      .filter((name) => !before.units.some((each) => each.name === name))
+      .map((name) => ({ name, from: [file] })),
   };
 }
 

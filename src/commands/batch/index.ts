@@ -64,6 +64,7 @@ export default class Batch extends EdgefabCommand {
       {
         allowMissing: flags['allow-missing'],
         allowShortLife: flags['allow-short-life'],
+        spill: flags.spill,
         rebuild: flags.rebuild,
         parallel: flags.parallel ?? availableParallelism(),
         ...(shard === undefined ? {} : { shard }),

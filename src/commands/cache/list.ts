@@ -3,6 +3,7 @@ import { uniqueBlobs } from '../../mirror/plan/plan.ts';
 import { heldBlobs } from '../../mirror/store/held-blobs.ts';
 import { listImages } from '../../mirror/store/list-images.ts';
 import { loadCache } from '../../mirror/store/load-cache.ts';
+import { listSiteFiles } from '../../mirror/store/site-files.ts';
 import { EdgefabCommand } from '../terminal/edgefab-command.ts';
 import { formatBytes } from '../terminal/format-amount.ts';
 
@@ -35,6 +36,11 @@ export default class CacheList extends EdgefabCommand {
     this.print(
       `${images.length} images, ${blobs.length} blobs, ${formatBytes(uniqueBytes)}, ${formatBytes(heldBytes)} of it here; ${cache.state}`,
     );
+    const { files } = await listSiteFiles(args.folder);
+    if (files.length > 0) {
+      const filesBytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      this.print(`${files.length} files that boot sticks have no room for, ${formatBytes(filesBytes)}`);
+    }
     return {
       kind: 'CacheList',
       folder: args.folder,
@@ -44,6 +50,7 @@ export default class CacheList extends EdgefabCommand {
       uniqueBytes,
       heldBytes,
       images,
+      files,
     };
   }
 }

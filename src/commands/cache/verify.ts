@@ -18,13 +18,16 @@ import { formatBytes } from '../terminal/format-amount.ts';
 import { openRegistry, type RegistryFlagValues, registryFlags } from '../terminal/registry-flags.ts';
 
 const SHOWN_FAULTS = 50;
+/** What brings back a file that a site's stick had no room for. */
+const WRITE_AGAIN = "run edgefab batch --spill with this cache as the factory's: it writes the file again";
 
 export default class CacheVerify extends EdgefabCommand {
   static override summary = 'Hash every byte of a cache again and say what is wrong with it';
   static override description =
     'Reads the medium, not the memory of what was written: each blob its lock names is hashed, several at once, and ' +
-    'every view and the index are compared with the lock. Ends with 0 when everything is there, 5 when something is ' +
-    'missing, 6 when bytes are wrong. Given a part of a delta archive instead of a cache, hashes that.';
+    'so is each file that boot sticks have no room for; every view and the index are compared with the lock. Ends with ' +
+    '0 when everything is there, 5 when something is missing, 6 when bytes are wrong. Given a part of a delta archive ' +
+    'instead of a cache, hashes that.';
   static override examples = [
     '<%= config.bin %> cache verify /run/media/edgefab',
     '<%= config.bin %> cache verify /run/media/edgefab --repair --authfile pull-secret.json',
@@ -58,10 +61,16 @@ export default class CacheVerify extends EdgefabCommand {
     // A name that is none is told before an hour of hashing.
     if (flags.for !== undefined) selectSites(await loadFactory(flags.factory, realHost), [flags.for]);
     const report = await this.#verify(folder);
-    for (const fault of report.strays) this.say('warn', `${fault.path} belongs to no image of the lock`);
+    for (const { path } of report.strays)
+      this.say(
+        'warn',
+        path.startsWith('files/')
+          ? `${path} is no file of a site: its name is no sha256`
+          : `${path} belongs to no image of the lock`,
+      );
     if (report.faults.length > 0 && !flags.repair) throw verifyError(folder, report.faults);
     this.print(
-      `${report.images} images, ${report.blobs} blobs, ${formatBytes(report.bytes)}: ` +
+      `${report.images} images, ${report.blobs} blobs, ${report.files === 0 ? '' : `${report.files} files of sites, `}${formatBytes(report.bytes)}: ` +
         (report.faults.length === 0
           ? 'every byte is what it claims to be'
           : `${report.faults.length} faults`),
@@ -110,6 +119,8 @@ export default class CacheVerify extends EdgefabCommand {
     flags: RegistryFlagValues & { readonly parallel: number },
   ): Promise<Pick<CacheReport, 'cache'> & { readonly repaired: number; readonly fetchedBytes: number }> {
     for (const line of describeFaults(report.faults)) this.say('warn', line.trim());
+    for (const { path } of report.faults.filter(isSiteFile))
+      this.say('warn', `${path} comes from no registry and is removed: ${WRITE_AGAIN}`);
     const client = await openRegistry(flags);
     const progress = this.createProgress();
     try {
@@ -150,6 +161,10 @@ export default class CacheVerify extends EdgefabCommand {
   }
 }
 
+function isSiteFile({ path }: CacheFault): boolean {
+  return path.startsWith('files/');
+}
+
 function describeFaults(faults: readonly CacheFault[]): string[] {
   const lines = faults.slice(0, SHOWN_FAULTS).map((fault) => {
     const [user] = fault.images;
@@ -167,7 +182,12 @@ function verifyError(folder: string, faults: readonly CacheFault[]): EdgefabErro
     {
       code: wrong ? 'BLOB_DIGEST_MISMATCH' : 'BLOB_MISSING',
       suggestions: [
-        `Run edgefab cache verify ${folder} --repair where the registry can be reached: it fetches only those`,
+        ...(faults.every(isSiteFile)
+          ? []
+          : [
+              `Run edgefab cache verify ${folder} --repair where the registry can be reached: it fetches only those`,
+            ]),
+        ...(faults.some(isSiteFile) ? [`For files/sha256, ${WRITE_AGAIN}`] : []),
       ],
       place: { file: folder },
       faults: faults.map((fault) => ({

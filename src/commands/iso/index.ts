@@ -42,7 +42,11 @@ export default class Iso extends EdgefabCommand {
       const { receipt } = await buildSite(
         build,
         site,
-        { allowMissing: flags['allow-missing'], allowShortLife: flags['allow-short-life'] },
+        {
+          allowMissing: flags['allow-missing'],
+          allowShortLife: flags['allow-short-life'],
+          spill: flags.spill,
+        },
         realHost,
       );
       const file = join(factory.paths.out, site.name, receipt.iso.file);
@@ -60,6 +64,8 @@ export default class Iso extends EdgefabCommand {
           `  embed area    ${compressedBytes} of ${areaBytes} bytes (${Math.round((compressedBytes * 100) / areaBytes)}%, ${compression})`,
         );
       }
+      for (const { path, sizeBytes, sha256 } of receipt.spilled ?? [])
+        this.print(`  from cache    ${path}, ${sizeBytes} bytes, files/sha256/${sha256}`);
       for (const warning of receipt.warnings) this.say('warn', `${site.name}: ${warning}`);
       receipts.push(receipt);
     }

@@ -10,6 +10,10 @@ export const buildFlags = {
   'allow-short-life': Flags.boolean({
     description: 'build sticks too whose certificates end before certificates.shelfLife (7 days unless set)',
   }),
+  spill: Flags.boolean({
+    description:
+      'when the config does not fit the embed area, move files of overlays and manifests that every site has, and that hold no secret, to the cache disk',
+  }),
   renew: Flags.boolean({
     description:
       'begin anew: a new build time, and new Ignitions by openshift-install, with new keys, in place of those kept in out/',

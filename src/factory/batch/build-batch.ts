@@ -32,7 +32,7 @@ export async function buildBatch(
   build: Build,
   sites: readonly Site[],
   options: BatchOptions,
-  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes'>,
+  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes' | 'sleep'>,
 ): Promise<BatchReport> {
   const {
     parallel = availableParallelism(),
@@ -79,7 +79,7 @@ async function reportSite(
   build: Build,
   site: Site,
   options: BuildSiteOptions,
-  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes'>,
+  host: Pick<Host, 'run' | 'env' | 'now' | 'randomBytes' | 'sleep'>,
 ): Promise<SiteReport> {
   try {
     const { state, receipt } = await buildSite(build, site, options, host);

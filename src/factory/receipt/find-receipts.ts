@@ -1,8 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EdgefabError } from '../../errors.ts';
-
-const RECEIPT_FILE = 'receipt.json';
+import { RECEIPT_FILE } from './receipt.ts';
 
 /**
  * Finds the receipts a path means: itself, or, for a folder, the one in it, else those of the folders in it, sorted.

@@ -1,5 +1,8 @@
 import { z } from 'zod/v4';
 
+/** A receipt's name, beside its ISO. */
+export const RECEIPT_FILE = 'receipt.json';
+
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const count = z.number().int().nonnegative();
@@ -53,6 +56,9 @@ const gap = z.strictObject({
   why: z.string(),
 });
 
+/** A file that the machine fetches from its cache, `files/sha256/SHA256` there, because the embed area has no room. */
+const spilledFile = z.strictObject({ path: z.string(), sha256, sizeBytes: count });
+
 /** A stick the ISO was written to, and what reading it back gave. */
 const stick = z.strictObject({
   serial: z.string().nullable(),
@@ -92,6 +98,8 @@ export const receiptSchema = z.strictObject({
   certificates: z.strictObject({ notAfter: time, path: z.string() }).nullable(),
   /** Images either phase asks for, all in the cache but those that were allowed to be missing. */
   coverage: z.strictObject({ images: count, allowed: z.array(gap) }),
+  /** By path; absent when everything fits. */
+  spilled: z.array(spilledFile).optional(),
   warnings: z.array(z.string()),
   sticks: z.array(stick).optional(),
   signature: signature.optional(),

@@ -58,6 +58,11 @@ export async function findStale(root: string): Promise<Stale[]> {
     const kind = hex === undefined ? 'temporary' : 'partial';
     found.push({ kind, path: join(storePaths.temporary(root), name) });
   }
+  // Which of them a stick needs is in its receipt, not here: only what a run that died left behind can go.
+  for (const name of await names(storePaths.siteFiles(root))) {
+    if (/\.\d+\.tmp$/.test(name))
+      found.push({ kind: 'temporary', path: join(storePaths.siteFiles(root), name) });
+  }
   for (const name of await names(root)) {
     if (/\.\d+\.tmp$/.test(name)) found.push({ kind: 'temporary', path: join(root, name) });
   }

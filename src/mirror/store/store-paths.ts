@@ -8,6 +8,9 @@ export const EXECUTABLE_NAME = 'edgefab';
 export const storePaths = {
   blobs: (root: string): string => join(root, 'blobs', 'sha256'),
   blob: (root: string, digest: Digest): string => join(root, 'blobs', 'sha256', digestHex(digest)),
+  /** Files of sites' configs that their boot sticks have no room for, each named by the sha256 of its bytes, in hex. */
+  siteFiles: (root: string): string => join(root, 'files', 'sha256'),
+  siteFile: (root: string, hex: string): string => join(root, 'files', 'sha256', hex),
   temporary: (root: string): string => join(root, 'tmp'),
   partial: (root: string, digest: Digest): string => join(root, 'tmp', `${digestHex(digest)}.partial`),
   /** What a writing run holds locked, and who that is. */

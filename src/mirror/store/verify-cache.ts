@@ -1,5 +1,5 @@
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import pLimit from 'p-limit';
 import { hasCode } from '../../errors.ts';
 import { type Digest, digestHex } from '../../oci/digest.ts';
@@ -10,6 +10,7 @@ import { type FileHasher, openFileHasher } from './file-hasher.ts';
 import { loadCache } from './load-cache.ts';
 import { layoutFiles } from './oci-files.ts';
 import { checkRegistryView } from './registry-view/check-registry-view.ts';
+import { listSiteFiles, type SiteFile } from './site-files.ts';
 import { dirViewName, EXECUTABLE_NAME, storePaths } from './store-paths.ts';
 import { type WantedFile, wantedFiles } from './wanted-files.ts';
 
@@ -26,10 +27,12 @@ export interface CacheReport {
   readonly cache: CacheFile;
   readonly images: number;
   readonly blobs: number;
+  /** Files that sites' boot sticks have no room for. */
+  readonly files: number;
   readonly bytes: number;
   /** Faults that make the cache unusable. */
   readonly faults: readonly CacheFault[];
-  /** Blobs no image of the lock needs: harmless, they take space. */
+  /** Blobs no image of the lock needs, files whose names are no sha256: harmless, they take space. */
   readonly strays: readonly CacheFault[];
 }
 
@@ -42,7 +45,7 @@ export interface VerifyOptions {
   readonly onBytes?: (bytes: number) => void;
 }
 
-/** Reads a cache's own lock and hashes every blob it names again. Throws when the folder is no cache. */
+/** Reads a cache's own lock and hashes every blob it names again, and every file of the sites. Throws when the folder is no cache. */
 export async function verifyCache(root: string, options: VerifyOptions): Promise<CacheReport> {
   const { cache, lock } = await loadCache(root);
   const faults: CacheFault[] = [];
@@ -53,22 +56,33 @@ export async function verifyCache(root: string, options: VerifyOptions): Promise
   state('edgefab-cache.json', cache.state, 'complete');
   const wanted = wantedFiles(lock.images);
   const program = cache.executable;
+  const siteFiles = await listSiteFiles(root);
   options.onStart?.(
-    [...wanted.values()].reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), program?.sizeBytes ?? 0),
+    [...wanted.values(), ...siteFiles.files].reduce(
+      (sum, { sizeBytes }) => sum + (sizeBytes ?? 0),
+      program?.sizeBytes ?? 0,
+    ),
   );
   let bytes = 0;
   {
     await using hasher = openFileHasher(options.parallel, options.signal);
     const limit = pLimit(hasher.threads * 2);
+    const onBytes = (count: number): void => {
+      bytes += count;
+      options.onBytes?.(count);
+    };
+    const checks = [
+      ...[...wanted.values()].map((item) => () => {
+        const path = join('blobs', 'sha256', digestHex(item.digest));
+        return checkFile(root, path, item, hasher, onBytes);
+      }),
+      ...siteFiles.files.map((file) => () => checkSiteFile(root, file, hasher, onBytes)),
+    ];
     const found = await Promise.all(
-      [...wanted.values()].map((item) =>
+      checks.map((check) =>
         limit(async () => {
           options.signal?.throwIfAborted();
-          const path = join('blobs', 'sha256', digestHex(item.digest));
-          return await checkFile(root, path, item, hasher, (count) => {
-            bytes += count;
-            options.onBytes?.(count);
-          });
+          return await check();
         }),
       ),
     );
@@ -91,9 +105,10 @@ export async function verifyCache(root: string, options: VerifyOptions): Promise
     cache,
     images: lock.images.length,
     blobs: wanted.size,
+    files: siteFiles.files.length,
     bytes,
     faults,
-    strays: await findStrays(root, wanted),
+    strays: [...(await findStrays(root, wanted)), ...siteFiles.strays.map(strayFile)],
   };
 }
 
@@ -111,14 +126,37 @@ async function checkFile(
   if (sizeBytes !== undefined && found.size !== sizeBytes) {
     return { kind: 'size', path, got: `${found.size} bytes`, want, images };
   }
+  return await checkDigest(root, { path, want: digest, images }, hasher, onBytes);
+}
+
+async function checkSiteFile(
+  root: string,
+  { hex }: SiteFile,
+  hasher: FileHasher,
+  onBytes: (bytes: number) => void,
+): Promise<CacheFault | undefined> {
+  const path = relative(root, storePaths.siteFile(root, hex));
+  return await checkDigest(root, { path, want: `sha256:${hex}`, images: [] }, hasher, onBytes);
+}
+
+async function checkDigest(
+  root: string,
+  { path, want, images }: Pick<CacheFault, 'path' | 'want' | 'images'>,
+  hasher: FileHasher,
+  onBytes: (bytes: number) => void,
+): Promise<CacheFault | undefined> {
   try {
     const got = await hasher.hash(join(root, path), onBytes);
-    return got === digest ? undefined : { kind: 'digest', path, got, want: digest, images };
+    return got === want ? undefined : { kind: 'digest', path, got, want, images };
   } catch (error) {
     // A dying disk answers EIO in the middle of a file: that is a fault of this file, not the end of the check.
     if (!hasCode(error, 'EIO')) throw error;
-    return { kind: 'digest', path, got: 'a read error (EIO)', want: digest, images };
+    return { kind: 'digest', path, got: 'a read error (EIO)', want, images };
   }
+}
+
+function strayFile(name: string): CacheFault {
+  return { kind: 'stray', path: join('files', 'sha256', name), got: 'a file', want: 'nothing', images: [] };
 }
 
 async function checkView(root: string, view: DirView): Promise<CacheFault | undefined> {

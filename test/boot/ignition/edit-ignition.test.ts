@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { withDropin, withFile, withFileText, withUnit } from '../../../src/boot/ignition/edit-ignition.ts';
+import {
+  withDropin,
+  withFile,
+  withFileText,
+  withoutFile,
+  withUnit,
+} from '../../../src/boot/ignition/edit-ignition.ts';
 import { fileText } from '../../../src/boot/ignition/file-contents.ts';
 import type { Ignition } from '../../../src/boot/ignition/ignition.ts';
 import { parseIgnitionText } from '../../../src/boot/ignition/parse-ignition.ts';
@@ -30,6 +36,24 @@ describe('a change touches only its place', () => {
       `{${V},"storage":{"files":[{"path":"/a","mode":1},{"path":"/b"}]}}`,
       (i) => withFile(i, A),
       `{${V},"storage":{"files":[${ENTRY},{"path":"/b"}]}}`,
+    ],
+    [
+      'the first file gone',
+      `{${V},"storage":{"files":[ {"path":"/a"} , {"path":"/b"} ],"y":1e3}}`,
+      (i) => withoutFile(i, '/a'),
+      `{${V},"storage":{"files":[ {"path":"/b"} ],"y":1e3}}`,
+    ],
+    [
+      'the last file gone',
+      `{${V},"storage":{"files":[{"path":"/b"} , {"path":"/a"} ]}}`,
+      (i) => withoutFile(i, '/a'),
+      `{${V},"storage":{"files":[{"path":"/b"} ]}}`,
+    ],
+    [
+      'the only file gone',
+      `{${V},"storage":{"files":[{"path":"/a"}]}}`,
+      (i) => withoutFile(i, '/a'),
+      `{${V},"storage":{"files":[]}}`,
     ],
     [
       'the text of a file, all else kept',

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import {
   appendFileSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -13,6 +15,7 @@ import { startDemoRegistry } from '../../../src/factory/demo/made-release.ts';
 import { precache } from '../../../src/factory/precache.ts';
 import { parseLock } from '../../../src/mirror/resolve/lock.ts';
 import { resolveImages } from '../../../src/mirror/resolve/resolve.ts';
+import { findStale } from '../../../src/mirror/store/gc-cache.ts';
 import { dirViewName } from '../../../src/mirror/store/store-paths.ts';
 import { verifyCache } from '../../../src/mirror/store/verify-cache.ts';
 import { createRegistryClient } from '../../../src/oci/client.ts';
@@ -102,6 +105,27 @@ test('a stray blob is told and is no fault', async () => {
   const report = await verifyCache(cache, { parallel: 1 });
   expect(report.faults).toEqual([]);
   expect(report.strays.map(({ path }) => path)).toEqual([join('blobs', 'sha256', 'a'.repeat(64))]);
+});
+
+test('files of sites are hashed by their names; what lies among them and is none is told', async () => {
+  const cache = await completeCache();
+  const folder = join(cache, 'files', 'sha256');
+  mkdirSync(folder, { recursive: true });
+  const bytes = Buffer.from('a file of a site');
+  const hex = createHash('sha256').update(bytes).digest('hex');
+  writeFileSync(join(folder, hex), bytes);
+  writeFileSync(join(folder, `${hex}.77.tmp`), 'half');
+  const good = await verifyCache(cache, { parallel: 1 });
+  expect(good).toMatchObject({ files: 1, faults: [] });
+  expect(good.strays.map(({ path }) => path)).toEqual([join('files', 'sha256', `${hex}.77.tmp`)]);
+  expect((await findStale(cache)).map(({ path }) => path)).toEqual([
+    join('files', 'sha256', `${hex}.77.tmp`),
+  ]);
+  appendFileSync(join(folder, hex), '!');
+  const { faults } = await verifyCache(cache, { parallel: 1 });
+  expect(faults).toEqual([
+    expect.objectContaining({ kind: 'digest', path: join('files', 'sha256', hex), want: `sha256:${hex}` }),
+  ]);
 });
 
 test('a view without its manifest, an incomplete state and a changed lock are faults', async () => {
