@@ -1,15 +1,18 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { assertHoldsCache } from '../disk/cache/assert-holds-cache.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { BlobSource } from '../mirror/pull/pull-parts.ts';
-import { assertCompleteCache } from '../mirror/store/cache-file.ts';
+import { assertCompleteCache, loadCacheFile } from '../mirror/store/cache-file.ts';
+import { carryExecutable } from '../mirror/store/carry-executable.ts';
 import { holdCache } from '../mirror/store/hold-cache.ts';
 import { loadCache } from '../mirror/store/load-cache.ts';
+import { listSiteFiles, writeSiteFile } from '../mirror/store/site-files.ts';
 import { storePaths } from '../mirror/store/store-paths.ts';
 import { openStoreSource } from '../mirror/store/store-source.ts';
+import { digestOf } from '../oci/digest.ts';
 import { type PrecacheOptions, type PrecacheOutcome, precacheHeld } from './precache.ts';
 
 /** Large reads: the source is a disk, and each read costs the same. */
@@ -33,7 +36,38 @@ export async function copyCache(
   await refuseNested(from, to);
   await assertHoldsCache(to);
   await using _held = await holdCache(to, 'cache copy', host);
-  return await precacheHeld(lock, to, cacheSource(from), { ...options, cacheId: cache.cacheId }, host);
+  // Before the copy may call itself complete.
+  await copySiteFiles(from, to);
+  const outcome = await precacheHeld(
+    lock,
+    to,
+    cacheSource(from),
+    { ...options, cacheId: cache.cacheId },
+    host,
+  );
+  if (cache.executable === undefined) return outcome;
+  const executable = await carryExecutable(to, storePaths.executable(from));
+  return { ...outcome, executable, cache: (await loadCacheFile(to)) ?? outcome.cache };
+}
+
+/** Copies what boot sticks have no room for; each is small, and named by its sha256. */
+async function copySiteFiles(from: string, to: string): Promise<void> {
+  const { files } = await listSiteFiles(from);
+  for (const { hex } of files) {
+    const bytes = await readFile(storePaths.siteFile(from, hex));
+    const got = digestOf(bytes);
+    if (got !== `sha256:${hex}`) {
+      throw new EdgefabError(`${storePaths.siteFile(from, hex)} has digest ${got}, want its name`, {
+        code: 'BLOB_DIGEST_MISMATCH',
+        suggestions: [
+          `Build the sites that need it again with --spill; edgefab cache verify ${from} tells more`,
+        ],
+        place: { file: storePaths.siteFile(from, hex) },
+      });
+    }
+    const held = await readFile(storePaths.siteFile(to, hex)).catch(() => undefined);
+    if (held?.equals(bytes) !== true) await writeSiteFile(to, hex, bytes);
+  }
 }
 
 async function refuseNested(from: string, to: string): Promise<void> {

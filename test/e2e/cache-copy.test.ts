@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { carryExecutable } from '../../src/mirror/store/carry-executable.ts';
+import { writeSiteFile } from '../../src/mirror/store/site-files.ts';
 import { makeCache } from '../support/made-cache.ts';
 import { runEdgefab, runEdgefabJson } from '../support/run-edgefab.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -30,6 +33,29 @@ describe('edgefab cache copy', () => {
     const { document } = await runEdgefabJson(['cache', 'copy', from, to]);
     expect(document).toMatchObject({ copiedBytes: 0 });
     expect(readdirSync(join(to, 'tmp')).filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+
+  test('takes along what sticks have no room for, and the program itself', async () => {
+    const folder = tempFolder();
+    const from = await makeCache(folder, IMAGES);
+    const bytes = Buffer.from('a tool that is large');
+    const hex = createHash('sha256').update(bytes).digest('hex');
+    await writeSiteFile(from, hex, bytes);
+    const program = join(folder, 'program');
+    writeFileSync(program, 'not really a program');
+    await carryExecutable(from, program);
+    const to = join(folder, 'copy');
+    expect(await runEdgefab(['cache', 'copy', from, to])).toMatchObject({ status: 0 });
+    expect(readFileSync(join(to, 'files', 'sha256', hex)).equals(bytes)).toBe(true);
+    expect(statSync(join(to, 'edgefab')).mode & 0o777).toBe(0o755);
+    expect(cacheFileOf(to).executable).toEqual(cacheFileOf(from).executable);
+    expect(await runEdgefab(['cache', 'verify', to])).toMatchObject({ status: 0 });
+
+    writeFileSync(join(from, 'files', 'sha256', hex), 'damaged');
+    const damaged = await runEdgefab(['cache', 'copy', from, join(folder, 'second')]);
+    expect(damaged.status).toBe(6);
+    expect(damaged.stderr).toContain(hex);
+    expect(existsSync(join(folder, 'second', 'edgefab-cache.json'))).toBe(false);
   });
 
   test('killed, it goes on where it stopped', async () => {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { demoBipIgnition } from '../../src/factory/demo/bip-ignition.ts';
 import { startDemoRegistry } from '../../src/factory/demo/made-release.ts';
@@ -9,8 +9,10 @@ import { type BareRoot, CAN_MOUNT_PRIVATELY, makeBareRoot } from '../support/bar
 import { builtExecutable, IS_BUILDABLE } from '../support/built-executable.ts';
 import { madeUpBytes } from '../support/made-up-bytes.ts';
 import { type Finished, runEdgefab } from '../support/run-edgefab.ts';
+import { canMount } from '../support/small-disk.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { haveTools } from '../support/tools.ts';
+import { makeWholeDisk } from '../support/whole-disk.ts';
 
 const noBuild = IS_BUILDABLE ? '' : ' (SKIPPED: needs npm run build:wasm, on x86_64)';
 const inRoot = IS_BUILDABLE && haveTools('ldd') && CAN_MOUNT_PRIVATELY;
@@ -71,7 +73,6 @@ describe.skipIf(!inRoot)(
       ['ignition show /data/demo/media/made-up-bip.ign', 0],
       ['ignition validate /data/demo/media/made-up-bip.ign', 0],
       ['ignition diff /data/demo/media/made-up-bip.ign /data/demo/media/made-up-bip.ign', 0],
-      ['doctor', 0],
       // The operator sets come with the program.
       ['imageset create --release 4.18.9 --operator-set edg -o /data/set.yaml', 2],
       ['no-such-command', 2],
@@ -88,6 +89,12 @@ describe.skipIf(!inRoot)(
       });
       expect(spoken(here)).toEqual(spoken(there));
       expect(here.status).toBe(want);
+    });
+
+    test('looks the machine over, and says what is not there', async () => {
+      const { status, stdout } = await root.run(['doctor']);
+      expect(status).toBe(0);
+      expect(stdout).toContain('note     sgdisk: it is not on PATH, and writes partition tables\n');
     });
 
     test('packs with xz what gzip does not get small enough, and reads it again', async () => {
@@ -249,3 +256,82 @@ describe.skipIf(!IS_BUILDABLE)(`precache by the package${noBuild}`, () => {
     expect(other.stderr).toContain('expected an executable for Linux on ppc64le');
   }, 120_000);
 });
+
+const DISK_TOOLS = [
+  'sgdisk',
+  'mkfs.xfs',
+  'blkid',
+  'wipefs',
+  'blockdev',
+  'losetup',
+  'partx',
+  'mount',
+  'umount',
+];
+const withDisks = inRoot && canMount && haveTools(...DISK_TOOLS);
+const noDisks = withDisks ? '' : ` (SKIPPED: needs what the tests above do, and ${DISK_TOOLS.join(', ')})`;
+
+describe.skipIf(!withDisks)(
+  `the executable on a machine to be installed, with the disk tools of a live system${noDisks}`,
+  () => {
+    test('finds its tools, prepares the disk, fills it from a cache, and tries an install again', async () => {
+      const root = makeBareRoot(builtExecutable(), DISK_TOOLS);
+      onTestFinished(() => root.close());
+      const GiB = 1024 ** 3;
+      const disk = makeWholeDisk(130 * GiB, 512);
+      expect(await root.run(['demo', '/data/demo'])).toMatchObject({ status: 0 });
+
+      const doctor = await root.run(['doctor', '--target', '--cache', '/data/demo/cache', '--verify']);
+      expect(doctor.stdout).toContain('ok       sgdisk: GPT fdisk');
+      expect(doctor.stdout).toMatch(/^ok {7}cache \/data\/demo\/cache: complete.*bytes read and right$/m);
+
+      const backup = ['--backup', '/data/table.json'];
+      const wish = ['--on-target', '--size', '1GiB', '--label', 'ef-bare'];
+      const made = await root.run(['partition', disk.device, ...wish, '--yes', ...backup]);
+      expect({ status: made.status, stderr: made.stderr }).toEqual({ status: 0, stderr: '' });
+      expect(made.stdout).toMatch(/^partition 5, ef-bare, 1\.0 GiB, GUID [-0-9A-F]{36}$/m);
+      expect(execFileSync('sgdisk', ['-v', disk.device], { encoding: 'utf8' })).toContain(
+        'No problems found',
+      );
+
+      // Mounted as the live system would, at its place in the disk.
+      const mounted = join(root.work, 'node');
+      const offset =
+        Number(/^ +5 +(\d+)/m.exec(execFileSync('sgdisk', ['-p', disk.device], { encoding: 'utf8' }))?.[1]) *
+        512;
+      mkdirSync(mounted);
+      execFileSync('mount', ['-o', `loop,offset=${offset},sizelimit=${GiB}`, disk.device, mounted]);
+      try {
+        expect(await root.run(['cache', 'copy', '/data/demo/cache', '/data/node'])).toMatchObject({
+          status: 0,
+        });
+        expect(await root.run(['cache', 'verify', '/data/node'])).toMatchObject({ status: 0 });
+      } finally {
+        execFileSync('umount', [mounted]);
+      }
+
+      execFileSync('sgdisk', ['-n', '4:0:0', '-c', '4:root', disk.device], { stdio: 'ignore' });
+      const confirm = ['--yes', '--confirm', `${basename(disk.device)}:${disk.sizeBytes}`];
+      const again = await root.run([
+        'partition',
+        disk.device,
+        '--retry-install',
+        '--label',
+        'ef-bare',
+        ...confirm,
+        '--backup',
+        '/data/again.json',
+      ]);
+      expect({ status: again.status, stderr: again.stderr }).toEqual({
+        status: 0,
+        stderr: expect.stringContaining('run edgefab cache verify'),
+      });
+      execFileSync('mount', ['-o', `loop,offset=${offset},sizelimit=${GiB}`, disk.device, mounted]);
+      try {
+        expect(await root.run(['cache', 'verify', '/data/node'])).toMatchObject({ status: 0 });
+      } finally {
+        execFileSync('umount', [mounted]);
+      }
+    }, 180_000);
+  },
+);

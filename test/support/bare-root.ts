@@ -24,24 +24,36 @@ shift 2
 mount --bind "$root" "$root"
 mount -t proc none "$root/proc"
 mount --rbind /dev "$root/dev"
+mount --rbind /sys "$root/sys"
+mount -t tmpfs none "$root/run"
 mount --bind "$work" "$root/data"
 mount -o remount,bind,ro "$root"
 exec env -i $EDGEFAB_TEST_ENV "$(command -v chroot)" "$root" /edgefab "$@"
 `;
 
-/** Makes a root for a dynamically linked program, which is called /edgefab there. */
-export function makeBareRoot(program: string): BareRoot {
+/**
+ * Makes a root for a dynamically linked program, which is called /edgefab there; `tools` are programs of this machine,
+ * by name, that it finds in /bin.
+ */
+export function makeBareRoot(program: string, tools: readonly string[] = []): BareRoot {
   const folder = mkdtempSync(join(tmpdir(), 'edgefab-root-'));
   const root = join(folder, 'root');
   const work = join(folder, 'work');
-  for (const path of [work, ...['proc', 'dev', 'data', 'tmp'].map((name) => join(root, name))])
+  for (const path of [
+    work,
+    ...['proc', 'sys', 'dev', 'run', 'data', 'tmp', 'bin'].map((name) => join(root, name)),
+  ])
     mkdirSync(path, { recursive: true });
   copyWithLibraries(root, program, '/edgefab');
+  for (const tool of tools) {
+    const path = execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim();
+    copyWithLibraries(root, path, join('/bin', tool));
+  }
   return {
     work,
     run: (args, env = {}) =>
       new Promise((resolve, reject) => {
-        const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+        const pairs = Object.entries({ PATH: '/bin', ...env }).map(([name, value]) => `${name}=${value}`);
         const child = spawn(
           'unshare',
           [

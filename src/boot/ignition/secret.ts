@@ -9,7 +9,8 @@ const SECRET_TEXT = [
   /\bclient-key-data["']?\s*:/,
   /^[ \t]*(?:-[ \t]+)?["']?kind["']?:[ \t]*["']?Secret\b/m,
   /"kind"\s*:\s*"Secret"/,
-  /\$(?:2[abxy]|5|6|7|y|gy|argon2id?)\$[^\s"']{10}/,
+  // crypt(5): its own alphabet only, or every larger program would have one by chance.
+  /\$(?:2[abxy]|5|6|7|y|gy|argon2id?)\$[A-Za-z0-9./=,+$-]{10}/,
   /^[ \t]*(?:-[ \t]+)?(?:psk|password|passwd|passphrase|secret|token|client-secret|bearer-token)[ \t]*[=:][ \t]*(?!["']?\$[({A-Za-z_])\S/im,
   /["'](?:psk|password|passwd|passphrase|token|secret|client_?secret|identitytoken|registrytoken)["']\s*:\s*["'][^"']/i,
   /\bpasswordHash["']?\s*:/,
