@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertShelfLife, daysAndHours, type ShelfLife, shelfLifeOf } from '../boot/certs/shelf-life.ts';
 import { assertSpace } from '../disk/cache/folder-space.ts';
@@ -62,7 +62,14 @@ export async function buildSite(
       place: { file: folder },
     });
   }
+  await removeTemporaries(folder);
   return await buildHeld(build, site, folder, options, host);
+}
+
+/** What a killed run was writing, keys among it; nobody else is at work in the folder now. */
+async function removeTemporaries(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (/\.[0-9]+\.tmp$/.test(name)) await rm(join(folder, name), { force: true });
 }
 
 async function buildHeld(
