@@ -119,7 +119,11 @@ const POINTS: readonly Point[] = [
       for (const [call] of makers.flatMap((maker) => [...maker.matchAll(/\bmkfs\.xfs -.*/g)]))
         expect(call).toContain(MAKE_XFS);
     },
-    shownBy: ['test/disk/cache-device.test.ts'],
+    shownBy: [
+      'test/disk/cache/cache-device.test.ts',
+      'test/disk/cache/xfs-features.test.ts',
+      'test/disk/partition/partition-disk.test.ts',
+    ],
   },
   {
     number: 5,
