@@ -18,8 +18,8 @@ export default class Doctor extends EdgefabCommand {
     'Look over a machine for what edgefab will need there, and say what to do about it';
   static override description =
     'On the workstation: tools, credentials, clock, space, the factory and the files it names; no registry is asked. ' +
-    'With --target, on the machine that is to be installed, from its live system: tools, rights, memory against the budget, ' +
-    'clock, network link, the names of the cluster, time servers, the cache. Changes nothing. Ends with 4 when something ' +
+    'With --target, on the machine that is to be installed, from its live system: tools, rights, disks, memory against the ' +
+    'budget, clock, network link, the names of the cluster, time servers, the cache. Changes nothing. Ends with 4 when something ' +
     'needed is missing.';
   static override examples = [
     '<%= config.bin %> doctor',
@@ -36,6 +36,11 @@ export default class Doctor extends EdgefabCommand {
     }),
     cache: Flags.string({
       description: 'the cache (where its disk is mounted)',
+      dependsOn: ['target'],
+      helpGroup: TARGET,
+    }),
+    disk: Flags.string({
+      description: 'the disk that is to be installed on',
       dependsOn: ['target'],
       helpGroup: TARGET,
     }),
@@ -97,6 +102,8 @@ export default class Doctor extends EdgefabCommand {
       ...(named?.cluster === undefined ? {} : { cluster: named.cluster }),
       ...(flags.cluster === undefined ? {} : { cluster: flags.cluster }),
       ...(flags.cache === undefined ? {} : { cache: flags.cache }),
+      ...(named?.installDisk === undefined ? {} : { installDisk: named.installDisk }),
+      ...(flags.disk === undefined ? {} : { installDisk: flags.disk }),
     };
     const progress = this.createProgress();
     const verify = {

@@ -10,6 +10,7 @@ import { askTime } from '../../src/factory/doctor/ask-time.ts';
 import { examineTarget } from '../../src/factory/doctor/examine-target.ts';
 import { lookAtCache } from '../../src/factory/doctor/look-cache.ts';
 import { lookAtClock } from '../../src/factory/doctor/look-clock.ts';
+import { lookAtCacheLabels, lookAtInstallDisk } from '../../src/factory/doctor/look-disks.ts';
 import { lookAtLink } from '../../src/factory/doctor/look-link.ts';
 import { lookAtMemory } from '../../src/factory/doctor/look-memory.ts';
 import { dnsLookup, lookAtNames } from '../../src/factory/doctor/look-names.ts';
@@ -18,8 +19,10 @@ import { lookAtTools } from '../../src/factory/doctor/look-tools.ts';
 import { realHost } from '../../src/host/real-host.ts';
 import { livePhase } from '../../src/mirror/plan/live-phase.ts';
 import { makeCache } from '../support/made-cache.ts';
+import { canMount } from '../support/small-disk.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { haveTools } from '../support/tools.ts';
+import { makeWholeDisk } from '../support/whole-disk.ts';
 
 const at = (iso: string) => ({ now: () => new Date(iso) });
 
@@ -250,6 +253,32 @@ describe('the cache', () => {
       findings: [{ state: 'missing', remedy: expect.any(String) }],
     });
   });
+});
+
+describe.skipIf(!canMount)(`disks${canMount ? '' : ' (SKIPPED: needs root and a loop device)'}`, () => {
+  test.each([
+    [200, 'ok', 'blank'],
+    [100, 'missing', 'too small'],
+  ])('an install disk of %i GiB is %s', async (gib, state, text) => {
+    const { device } = makeWholeDisk(gib * 1024 ** 3, 512);
+    const found = await lookAtInstallDisk(device, realHost);
+    expect(found).toMatchObject({ state, detail: expect.stringContaining(text) });
+  });
+});
+
+test('an install disk that is not there says where to look', async () => {
+  expect(await lookAtInstallDisk('/dev/disk/by-id/none', realHost)).toMatchObject({
+    state: 'missing',
+    remedy: expect.stringContaining('/dev/disk/by-id'),
+  });
+});
+
+test('two partitions with the label of a cache are one too many', async () => {
+  const lookup = async (label: string) => (label === 'edgefab' ? ['/dev/sdb1', '/dev/sdc1'] : []);
+  expect(await lookAtCacheLabels(realHost, lookup)).toMatchObject([
+    { what: 'label edgefab', state: 'missing', detail: '2 partitions have it: /dev/sdb1, /dev/sdc1' },
+    { what: 'label edgefab-node', state: 'ok' },
+  ]);
 });
 
 test('the machine to be installed is looked over whole, and every fault has its remedy', async () => {

@@ -3,7 +3,7 @@ import type { Target } from './examine-target.ts';
 
 /** What a factory says of the machine of one site. */
 export function targetOf(site: Site): Target {
-  const { network, domain, clusterName } = site;
+  const { network, domain, clusterName, installDisk } = site;
   const interfaces = network?.interfaces ?? [];
   return {
     ...(site.dns === 'site' && domain !== undefined ? { cluster: `${clusterName}.${domain}` } : {}),
@@ -12,6 +12,9 @@ export function targetOf(site: Site): Target {
     ),
     dnsServers: network?.dns ?? [],
     timeServers: site.ntp.servers,
+    ...(installDisk === undefined
+      ? {}
+      : { installDisk: 'path' in installDisk ? installDisk.path : `/dev/disk/by-id/${installDisk.byId}` }),
     macs: interfaces.flatMap(({ mac }) => (mac === undefined ? [] : [mac])),
   };
 }
