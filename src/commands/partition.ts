@@ -5,6 +5,8 @@ import { partitionDisk } from '../disk/partition/partition-disk.ts';
 import { restoreTable } from '../disk/partition/partition-restore.ts';
 import { retryInstall } from '../disk/partition/partition-retry.ts';
 import { realHost } from '../host/real-host.ts';
+import { askLine } from './terminal/ask-line.ts';
+import { confirmDisk } from './terminal/confirm-disk.ts';
 import { EdgefabCommand } from './terminal/edgefab-command.ts';
 import { formatBytes } from './terminal/format-amount.ts';
 import { backupName, parsePartitionFlags, partitionFlags } from './terminal/partition-flags.ts';
@@ -15,8 +17,8 @@ type Flagged = Interfaces.InferredFlags<typeof Partition.flags>;
 export default class Partition extends EdgefabCommand {
   static override summary = 'Prepare a disk for a cache: one partition, XFS that every node mounts';
   static override description =
-    'Shows the plan; --yes carries it out, and a disk that is not blank wants --wipe and --confirm as well. The old ' +
-    'table is saved to a file first. Run it again after any interruption: it goes on where it stopped.';
+    "Shows the plan, and at a terminal asks for the disk's serial. In a script --yes carries it out, and a disk that is not " +
+    'blank wants --wipe and --confirm as well. The old table is saved to a file first. Run it again after any interruption: it goes on where it stopped.';
   static override examples = [
     '<%= config.bin %> partition /dev/disk/by-id/usb-Samsung_T7_S5SXNS0R700159 --dry-run',
     '<%= config.bin %> partition /dev/disk/by-id/usb-Samsung_T7_S5SXNS0R700159 --yes',
@@ -35,12 +37,14 @@ export default class Partition extends EdgefabCommand {
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(Partition);
     this.begin(flags);
+    const asks = process.stdin.isTTY && process.stderr.isTTY && !flags.yes && !flags['dry-run'];
     const options: PartitionOptions = {
       consent: {
         yes: flags.yes,
         wipe: flags.wipe,
         confirmed: flags.confirm === undefined ? [] : [flags.confirm],
       },
+      ...(asks ? { ask: (disk) => confirmDisk(disk, (question) => askLine(question, this.signal)) } : {}),
       dryRun: flags['dry-run'],
       backupFile: flags.backup ?? backupName(args.device, realHost.now()),
       onPlan: (plan) => {

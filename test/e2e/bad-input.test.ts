@@ -186,7 +186,7 @@ describe('files that are not what they should be', () => {
     const run = await runEdgefab(['iso'], { cwd: factory.folder });
     expect(run.status).toBe(4);
     expect(run.stderr).toContain('cache.serve');
-    expect(existsSync(factory.at('out'))).toBe(false);
+    expect(existsSync(factory.at('out', 'bip'))).toBe(false);
   });
 
   test('a factory changed after precache: status 4, the lock is stale', async () => {

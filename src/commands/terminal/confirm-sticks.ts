@@ -1,5 +1,6 @@
-import { confirmationOf, describeContent, describeDevice } from '../../disk/device/describe-device.ts';
+import { confirmationOf } from '../../disk/device/describe-device.ts';
 import { consented, type PlannedStick } from '../../disk/stick/plan-sticks.ts';
+import { confirmDisk } from './confirm-disk.ts';
 
 /**
  * Asks a person about each stick: its serial, typed, is the consent, also to erase what is on it. Another answer leaves
@@ -12,14 +13,8 @@ export async function confirmSticks(
   const answered: PlannedStick[] = [];
   for (const stick of sticks) {
     const { device, image, want } = stick;
-    const { what, text } = confirmationOf(device);
-    const lines = [
-      describeDevice(device),
-      `  on it now: ${describeContent(device.content)}`,
-      `  erased for: ${image.path}, volume ${image.volumeId}`,
-      `  type its ${what} to go on (${text}): `,
-    ];
-    const answer = await ask(lines.join('\n'));
+    const { text } = confirmationOf(device);
+    const answer = await confirmDisk(device, ask, `erased for: ${image.path}, volume ${image.volumeId}`);
     answered.push(
       answer === text
         ? consented(stick, [answer])

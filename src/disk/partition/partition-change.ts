@@ -3,6 +3,7 @@ import type { GptReading } from '../../formats/gpt.ts';
 import type { GptPartition } from '../../formats/gpt-copy.ts';
 import type { Host } from '../../host/host.ts';
 import type { BlockDevice } from '../device/block-device.ts';
+import { confirmationOf } from '../device/describe-device.ts';
 import { type DeviceWant, deviceDangers } from '../device/device-dangers.ts';
 import { inspectDevice } from '../device/inspect-device.ts';
 import { MACHINE_ROOTS, type MachineRoots } from '../device/machine-roots.ts';
@@ -30,6 +31,8 @@ export interface PartitionPlan {
 /** What somebody agreed to, and where things are. */
 export interface PartitionOptions {
   readonly consent: Pick<DeviceWant, 'yes' | 'wipe' | 'confirmed'>;
+  /** Asks a person what the disk is called, which is consent to all that is planned; without it `consent` is all there is. */
+  readonly ask?: (device: BlockDevice) => Promise<string>;
   readonly dryRun: boolean;
   readonly backupFile: string;
   /** Told once, before the first byte is written. */
@@ -79,15 +82,29 @@ export function dryRunNotes(
   );
 }
 
+/** What was agreed to; a person is asked about a disk only when nothing else stands in the way. Throws DEVICE_REFUSED. */
+async function consentTo(
+  device: BlockDevice,
+  want: ChangeWant,
+  { consent, ask }: Pick<PartitionOptions, 'consent' | 'ask'>,
+): Promise<PartitionOptions['consent']> {
+  if (ask === undefined) return consent;
+  const { text } = confirmationOf(device);
+  const whole = { yes: true, wipe: true, confirmed: [text] };
+  refuseDevice(device, { ...want, ...whole });
+  const answer = await ask(device);
+  return answer === text ? whole : { ...consent, yes: false, confirmed: answer === '' ? [] : [answer] };
+}
+
 /** Refuses a disk that must not be changed, then makes sure it is nobody else's and still the same one. */
 export async function assertMayChange(
   { device, roots }: InspectedDisk,
   want: ChangeWant,
-  { consent }: Pick<PartitionOptions, 'consent'>,
+  options: Pick<PartitionOptions, 'consent' | 'ask'>,
   suggestions: readonly string[] = [],
 ): Promise<void> {
   try {
-    refuseDevice(device, { ...want, ...consent });
+    refuseDevice(device, { ...want, ...(await consentTo(device, want, options)) });
   } catch (error) {
     if (!(error instanceof EdgefabError) || suggestions.length === 0) throw error;
     const { message, code, place, faults, cause } = error;

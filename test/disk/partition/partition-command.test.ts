@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { backupName, parsePartitionFlags } from '../../../src/commands/terminal/partition-flags.ts';
 import { runEdgefab, runEdgefabJson } from '../../support/run-edgefab.ts';
@@ -11,7 +12,7 @@ import { makeWholeDisk } from '../../support/whole-disk.ts';
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
-const TOOLS = ['sgdisk', 'losetup', 'mkfs.xfs', 'partx', 'blkid', 'wipefs'];
+const TOOLS = ['script', 'mkfs.ext4', 'sgdisk', 'losetup', 'mkfs.xfs', 'partx', 'blkid', 'wipefs'];
 const ready = canMount && haveTools(...TOOLS);
 const skipped = ready ? '' : ` (SKIPPED: needs root, a loop device and ${TOOLS.join(', ')})`;
 
@@ -67,7 +68,39 @@ test.each([
   expect((await runEdgefab(['partition', ...args])).status).toBe(status);
 });
 
+const headOf = (path: string): Buffer =>
+  execFileSync('head', ['-c', String(MiB), path], { maxBuffer: 2 * MiB });
+
 describe.skipIf(!ready)(`the command${skipped}`, () => {
+  test.each([
+    ['its name, typed, is enough', true, 0],
+    ['another answer is none', false, 7],
+  ])('at a terminal it asks: %s', async (_, isRight, status) => {
+    const disk = makeWholeDisk(2 * GiB, 512);
+    execFileSync('mkfs.ext4', ['-q', '-F', '-L', 'photos', disk.device]);
+    const before = headOf(disk.image);
+    const command = `${process.execPath} ${join(process.cwd(), 'bin/edgefab.js')} partition ${disk.device}`;
+    const child = spawn('script', ['-qec', command, '/dev/null'], {
+      cwd: tempFolder(),
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes('to go on') && !child.stdin.writableEnded)
+        child.stdin.end(`${isRight ? `${basename(disk.device)}:${disk.sizeBytes}` : 'yes'}\n`);
+    });
+    const [code] = (await once(child, 'exit')) as [number];
+    expect(said).toContain('on it now: ext4 "photos"');
+    expect(code).toBe(status);
+    execFileSync('sync');
+    expect(headOf(disk.image).equals(before)).toBe(!isRight);
+    if (isRight)
+      expect(execFileSync('sgdisk', ['-v', disk.device], { encoding: 'utf8' })).toContain(
+        'No problems found',
+      );
+  });
+
   test('plans, prepares, tries an install again, restores', async () => {
     const disk = makeWholeDisk(130 * GiB, 512);
     const cwd = tempFolder();
