@@ -2,6 +2,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { Args, Flags } from '@oclif/core';
 import { EdgefabError } from '../errors.ts';
 import { loadFactory } from '../factory/load.ts';
+import { describeLibvirt } from '../factory/rehearse/describe-libvirt.ts';
+import type { LibvirtFiles } from '../factory/rehearse/libvirt-domain.ts';
 import type { Rehearsal } from '../factory/rehearse/rehearsal.ts';
 import { rehearseSite } from '../factory/rehearse/rehearse-site.ts';
 import { selectSites } from '../factory/select-sites.ts';
@@ -25,6 +27,7 @@ export default class Rehearse extends EdgefabCommand {
   static override examples = [
     '<%= config.bin %> rehearse bip --disk /dev/disk/by-id/usb-SanDisk_Extreme_55AE-0:0',
     '<%= config.bin %> rehearse bip --disk cache.img --memory 8192 --firmware uefi',
+    '<%= config.bin %> rehearse bip --disk cache.img --print libvirt',
   ];
   static override args = {
     site: Args.string({ description: 'name of the site', required: true }),
@@ -45,6 +48,10 @@ export default class Rehearse extends EdgefabCommand {
       description: 'how the machine starts',
       default: 'bios',
     }),
+    print: Flags.option({ options: ['libvirt'] as const })({
+      description:
+        'start nothing: print the machine and its network for libvirt, and what the host must know',
+    }),
   };
 
   async run(): Promise<unknown> {
@@ -54,14 +61,22 @@ export default class Rehearse extends EdgefabCommand {
     const factory = await loadFactory(flags.factory, realHost);
     const [site] = selectSites(factory, [args.site]);
     if (site === undefined) throw new RangeError('a site was selected');
+    const machine = {
+      disk: flags.disk,
+      memoryMiB: flags.memory,
+      firmware: flags.firmware,
+      processors: Math.min(availableParallelism(), MAX_PROCESSORS),
+    };
+    if (flags.print !== undefined) {
+      const files = await describeLibvirt(factory, site, machine);
+      this.#printFiles(files);
+      return { kind: 'LibvirtFiles', ...files };
+    }
     const rehearsal = await rehearseSite(
       factory,
       site,
       {
-        disk: flags.disk,
-        memoryMiB: flags.memory,
-        firmware: flags.firmware,
-        processors: Math.min(availableParallelism(), MAX_PROCESSORS),
+        ...machine,
         timeoutMs,
         temporaryFolder: tmpdir(),
         signal: this.signal,
@@ -81,6 +96,16 @@ export default class Rehearse extends EdgefabCommand {
       });
     }
     return { kind: 'Rehearsal', ...rehearsal };
+  }
+
+  #printFiles({ domain, network, networkManager, dnsmasq }: LibvirtFiles): void {
+    const part = (what: string, text: string | undefined): void => {
+      if (text !== undefined) this.print(`<!-- ${what} -->\n${text}`);
+    };
+    part('virsh define FILE', domain);
+    part('virsh net-define FILE', network);
+    part('/etc/NetworkManager/conf.d/edgefab-lab.conf', networkManager);
+    part('/etc/dnsmasq.d/edgefab-lab.conf', dnsmasq);
   }
 
   #show({ checks, timeline, attempts, notes, seconds, site, verdict }: Rehearsal): void {

@@ -9,7 +9,7 @@ const MIB = 1024 ** 2;
 /** coreos-installer, the cluster and 120 GiB for its root fit; the file is sparse. */
 const TARGET_BYTES = 240 * 1024 ** 3;
 /** As much as the installer asks a single node to have. */
-const DEFAULT_MEMORY_MIB = 16_384;
+export const DEFAULT_MEMORY_MIB = 16_384;
 
 /** The settings edgefab's units have in this config; empty where they have none. */
 export function unitSettings(ignition: Ignition): ReadonlyMap<string, string> {

@@ -1,9 +1,6 @@
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Ignition } from '../../boot/ignition/ignition.ts';
-import { parseIgnition } from '../../boot/ignition/parse-ignition.ts';
-import { inspectIso } from '../../boot/iso/inspect-iso.ts';
-import { readIsoIgnition } from '../../boot/iso/read-iso.ts';
 import { REGISTRY_PORT } from '../../boot/patch/registry-settings.ts';
 import { EdgefabError } from '../../errors.ts';
 import { parsePcap } from '../../formats/pcap.ts';
@@ -15,6 +12,7 @@ import type { Receipt } from '../receipt/receipt.ts';
 import { verifyReceipt } from '../receipt/verify-receipt.ts';
 import { loadLock } from '../resolve-lock.ts';
 import type { Site } from '../site.ts';
+import { embeddedIgnition } from './embedded-ignition.ts';
 import type { Expected } from './guest-checks.ts';
 import { unitSettings } from './machine-parts.ts';
 import { describeTraffic, type NetworkTraffic } from './network-traffic.ts';
@@ -110,18 +108,6 @@ async function verifiedBuild(
   await using hasher = openFileHasher(Number.POSITIVE_INFINITY, signal);
   const wanted = { keys: [], requireSignature: false };
   return await verifyReceipt(join(paths.out, name, 'receipt.json'), wanted, hasher, host);
-}
-
-async function embeddedIgnition(iso: string): Promise<Ignition> {
-  const bytes = await readIsoIgnition(await inspectIso(iso));
-  if (bytes === undefined) {
-    throw new EdgefabError(`${iso} has no Ignition config embedded`, {
-      code: 'ISO_INVALID',
-      suggestions: ['Build the site again with edgefab iso'],
-      place: { file: iso },
-    });
-  }
-  return parseIgnition(bytes, `the config in ${iso}`);
 }
 
 async function expectedOf(
