@@ -38,7 +38,8 @@ trap - EXIT
 mv "$root/initrd.img" "$out/initrd.img"
 
 # As on CoreOS: what may be written to lies in /var, the rest of the root is read-only.
-rm -rf "${root:?}"/var/lib/apt/lists/* "$root"/var/cache/* "$root"/var/log/* "${root:?}"/boot/* "${root:?}"/tmp/*
+# What would only be copied into memory at each boot.
+rm -rf "${root:?}"/var/lib/{apt,dpkg,ucf,systemd/catalog} "$root"/var/cache/* "$root"/var/log/* "${root:?}"/boot/* "${root:?}"/tmp/*
 for name in home opt srv mnt; do
   rm -rf "${root:?}/$name"
   mkdir -p "$root/var/$name"
@@ -55,7 +56,7 @@ mkdir "$root/var" "$root/sysroot" "$root/ostree"
 rm -f "$root/etc/resolv.conf" "$root/etc/hostname"
 # systemd enables by preset on the first boot only, and this is what makes a boot the first.
 echo uninitialized >"$root/etc/machine-id"
-for unit in systemd-firstboot apt-daily apt-daily-upgrade; do
+for unit in systemd-firstboot systemd-hostnamed systemd-update-utmp getty@tty1; do
   ln -sf /dev/null "$root/etc/systemd/system/$unit.service"
 done
 mksquashfs "$root" "$out/rootfs.img" -quiet -no-progress -noappend -comp zstd -Xcompression-level 3 -b 256K >/dev/null
