@@ -10,6 +10,7 @@ export interface GuestUnit {
 
 /** Long: a question asked again before it was answered only makes a slow machine slower. */
 const ANSWER_MS = 180_000;
+const MAX_STATUS_CHARS = 500;
 const PROPERTIES = [
   'Id',
   'LoadState',
@@ -57,4 +58,14 @@ export async function askUnits(
     .split(/\n\n+/)
     .filter((block) => block.includes('Id='))
     .map(unitOf);
+}
+
+/** Asks what edgefab's units say of themselves, as the console shows it: `PART: STATE - TEXT` each; undefined without an answer. */
+export async function askStatuses(shell: GuestShell): Promise<string[] | undefined> {
+  const answer = await shell.run('cd /run/edgefab && grep -H . -- *.status', ANSWER_MS);
+  if (answer === undefined) return undefined;
+  return [...answer.output.matchAll(/^([\w-]+)\.status:(.*)$/gm)].map(
+    ([, part = '', text = '']) =>
+      `${part}: ${text.slice(0, MAX_STATUS_CHARS).replaceAll(/[^\x20-\x7e]/g, '?')}`,
+  );
 }

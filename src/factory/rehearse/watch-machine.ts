@@ -3,7 +3,7 @@ import type { Host } from '../../host/host.ts';
 import { type ConsoleWatch, watchConsole } from './console-watch.ts';
 import { type Expected, type Found, guestChecks } from './guest-checks.ts';
 import { type GuestShell, openGuestShell } from './guest-shell.ts';
-import { askUnits, type GuestUnit } from './guest-units.ts';
+import { askStatuses, askUnits, type GuestUnit } from './guest-units.ts';
 import { type MachinePlan, machineFiles } from './qemu-command.ts';
 import type { Check, Rehearsal } from './rehearsal.ts';
 import { startMachine, type VirtualMachine } from './virtual-machine.ts';
@@ -60,6 +60,11 @@ export async function watchMachine(
         state: state === 'good' || state === 'skipped' ? 'good' : 'failed',
         detail,
       });
+    const allWell = checks.every(({ state }) => state === 'good');
+    const mute = allWell || machine.result() !== undefined || !(await shell.isThere());
+    const said = mute ? undefined : await askStatuses(shell);
+    if (said !== undefined)
+      add({ name: 'what the machine says', state: 'failed', detail: said.join('; ') || 'nothing' });
     if (rest.boot.state === 'good') {
       for (const check of guestChecks(expected, shell)) {
         signal.throwIfAborted();
@@ -110,6 +115,7 @@ async function comeToRest(
     if (result !== undefined && result.exitCode !== 0 && console.moments.length === 0) {
       throw new EdgefabError(`QEMU does not run: ${result.stderr.trim().slice(-500)}`, {
         code: 'TOOL_FAILED',
+        suggestions: ['See whether the disk is in use, and whether this user may read it'],
       });
     }
     if (result === undefined && (await machine.isStuck())) return 'stuck';

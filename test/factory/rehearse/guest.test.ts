@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { watchConsole } from '../../../src/factory/rehearse/console-watch.ts';
 import { guestChecks } from '../../../src/factory/rehearse/guest-checks.ts';
 import { type GuestShell, openGuestShell } from '../../../src/factory/rehearse/guest-shell.ts';
-import { askUnits } from '../../../src/factory/rehearse/guest-units.ts';
+import { askStatuses, askUnits } from '../../../src/factory/rehearse/guest-units.ts';
 import { controlMachine } from '../../../src/factory/rehearse/machine-control.ts';
 import { realHost } from '../../../src/host/real-host.ts';
 import { parseDigest } from '../../../src/oci/digest.ts';
@@ -105,6 +105,15 @@ describe('units', () => {
   test('a machine that does not answer', async () => {
     expect(await askUnits(answering('Failed to connect to bus', 1), ['edgefab-x.service'])).toBeUndefined();
   });
+});
+
+test('what units say of themselves, in plain characters', async () => {
+  const output =
+    'cache.status:waiting - for a partition labelled edgefab\nregistry.status:stopped - \u001b[1mno\n';
+  expect(await askStatuses(answering(output))).toEqual([
+    'cache: waiting - for a partition labelled edgefab',
+    'registry: stopped - ?[1mno',
+  ]);
 });
 
 describe('checks', () => {
