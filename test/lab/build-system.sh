@@ -60,4 +60,4 @@ for unit in systemd-firstboot systemd-hostnamed systemd-update-utmp getty@tty1; 
   ln -sf /dev/null "$root/etc/systemd/system/$unit.service"
 done
 mksquashfs "$root" "$out/rootfs.img" -quiet -no-progress -noappend -comp zstd -Xcompression-level 3 -b 256K >/dev/null
-rm -rf "$root"
+rm -rf --one-file-system "$root"

@@ -11,6 +11,8 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { holdFile } from '../../src/mirror/store/hold-file.ts';
 
 /** Where the pieces of the lab are kept between runs. */
 export const LAB_CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'edgefab-lab');
@@ -37,8 +39,8 @@ export function keyOf(inputs: readonly string[]): string {
 }
 
 /**
- * Gives the folder of a piece, made only when its key is new. It gets its name when it is whole, so that one that was
- * killed or made twice at once does no harm.
+ * Gives the folder of a piece, made only when its key is new, and by one process at a time. It gets its name when it is
+ * whole: what a killed run left is never taken for a piece.
  */
 export async function keptPiece(
   name: string,
@@ -48,15 +50,26 @@ export async function keptPiece(
   const folder = join(LAB_CACHE, `${name}-${key}`);
   if (existsSync(folder)) return folder;
   mkdirSync(LAB_CACHE, { recursive: true });
+  // Tests run side by side, and want the same piece at the same time.
+  using _held = await waitForTurn(join(LAB_CACHE, `.${name}.lock`));
+  if (existsSync(folder)) return folder;
   const made = mkdtempSync(join(LAB_CACHE, `.${name}-`));
   try {
     await make(made);
-    if (!existsSync(folder)) renameSync(made, folder);
+    renameSync(made, folder);
   } finally {
     rmSync(made, { recursive: true, force: true });
   }
   dropOld(name, folder);
   return folder;
+}
+
+async function waitForTurn(path: string): Promise<Disposable> {
+  for (;;) {
+    const held = await holdFile(path);
+    if (held !== undefined) return held;
+    await delay(500);
+  }
 }
 
 function dropOld(name: string, newest: string): void {

@@ -23,9 +23,24 @@ export const whyNoLab = hasLab ? '' : ` (SKIPPED: needs root on x86_64, ${PROGRA
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** Builds by a script of this folder, with the least share of the processors: others run their tests meanwhile. */
+/**
+ * Builds by a script of this folder, with the least share of the processors: others run their tests meanwhile. What it
+ * mounts is in a namespace of its own, and gone with it: whoever clears up after a script that was killed must not find
+ * this machine's devices in a folder that is to be removed.
+ */
 function build(script: string, ...args: readonly string[]): void {
-  const { status, stdout, stderr } = spawnSync('nice', ['-n', '15', 'bash', here(script), ...args], {
+  const command = [
+    '-n',
+    '15',
+    'unshare',
+    '--mount',
+    '--propagation',
+    'private',
+    'bash',
+    here(script),
+    ...args,
+  ];
+  const { status, stdout, stderr } = spawnSync('nice', command, {
     encoding: 'utf8',
     env: { PATH: process.env.PATH ?? '', HOME: '/root' },
   });
