@@ -6,6 +6,7 @@ import { EdgefabError } from '../../errors.ts';
 import { parsePcap } from '../../formats/pcap.ts';
 import type { Host } from '../../host/host.ts';
 import { openFileHasher } from '../../mirror/store/file-hasher.ts';
+import { holdFile } from '../../mirror/store/hold-file.ts';
 import { writeFileDurably } from '../../mirror/store/write-file-durably.ts';
 import type { Factory } from '../factory.ts';
 import type { Receipt } from '../receipt/receipt.ts';
@@ -28,13 +29,16 @@ export interface RehearseOptions extends MachineOptions, WatchOptions {
 
 type RehearseHost = Pick<Host, 'run' | 'sleep' | 'now' | 'randomBytes'>;
 
+/** Beside the ISO: one process at a time rehearses a site. */
+const LOCK_FILE = '.rehearsal.lock';
 const OWN_UNIT = /^edgefab-[\w-]+\.(?:service|path)$/;
 const MAX_CAPTURE_BYTES = 256 * 1024 ** 2;
 
 /**
  * Boots what was built for a site in a virtual machine whose network leads nowhere, and looks whether all that is
  * needed for an install is there. Logs and `rehearsal.json` go to `out/SITE/rehearsal/`. Throws what `verifyReceipt`
- * and `prepareMachine` throw, LOCK_STALE without a lock, TOOL_FAILED when QEMU does not run; a verdict is no error.
+ * and `prepareMachine` throw, LOCK_STALE without a lock, SITE_BUSY while another process rehearses it, TOOL_FAILED when
+ * QEMU does not run; a verdict is no error.
  */
 export async function rehearseSite(
   factory: Pick<Factory, 'paths'>,
@@ -45,13 +49,22 @@ export async function rehearseSite(
   const { receipt, iso } = await verifiedBuild(factory, site, options.signal, host);
   const ignition = await embeddedIgnition(iso);
   const expected = await expectedOf(factory, site, receipt, ignition);
+  using held = await holdFile(join(dirname(iso), LOCK_FILE));
+  if (held === undefined) {
+    throw new EdgefabError(`site ${site.name} is being rehearsed by another edgefab`, {
+      code: 'SITE_BUSY',
+      suggestions: ['Wait for it to end'],
+      place: { file: dirname(iso) },
+    });
+  }
   const logFolder = join(dirname(iso), 'rehearsal');
-  await rm(logFolder, { recursive: true, force: true });
-  await mkdir(logFolder, { mode: 0o700 });
   const scratch = await mkdtemp(join(options.temporaryFolder, 'edgefab-rehearse-'));
   try {
     const folders = { scratch, logFolder };
     const { plan, notes } = await prepareMachine(site, { iso, ignition }, options, folders, host);
+    // Not before: what is refused leaves the logs of the last rehearsal.
+    await rm(logFolder, { recursive: true, force: true });
+    await mkdir(logFolder, { mode: 0o700 });
     const units = ignition.units
       .filter(({ name, enabled }) => enabled === true && OWN_UNIT.test(name))
       .map(({ name }) => name);
