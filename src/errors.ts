@@ -9,6 +9,7 @@ const EXIT_STATUS = {
   device: 7,
   registry: 8,
   sitesFailed: 9,
+  rehearsalFailed: 10,
 } as const;
 
 type ExitKind = keyof typeof EXIT_STATUS;
@@ -39,6 +40,7 @@ const ERROR_KINDS = {
   TABLE_BACKUP_INVALID: 'input',
   DATA_URL_INVALID: 'input',
   CPIO_INVALID: 'input',
+  PCAP_INVALID: 'input',
   ZSTD_INVALID: 'input',
   RELEASE_UNKNOWN: 'input',
   GRAPH_INVALID: 'input',
@@ -116,6 +118,7 @@ const ERROR_KINDS = {
   SIGNATURE_STORE_UNREACHABLE: 'registry',
   SITES_FAILED: 'sitesFailed',
   STICKS_FAILED: 'sitesFailed',
+  REHEARSAL_FAILED: 'rehearsalFailed',
 } as const satisfies Record<string, ExitKind>;
 
 export type ErrorCode = keyof typeof ERROR_KINDS;

@@ -1,0 +1,34 @@
+import type { NetworkAttempt } from './network-traffic.ts';
+
+/** One thing a rehearsal looked at. `unknown`: it could not be looked at, which counts as not good. */
+export interface Check {
+  readonly name: string;
+  readonly state: 'good' | 'failed' | 'unknown';
+  readonly detail: string;
+  /** When it was known, since the machine was switched on. */
+  readonly seconds: number;
+}
+
+/** A moment on the way, as the console tells it. */
+export interface Moment {
+  readonly seconds: number;
+  readonly what: string;
+}
+
+/** What a rehearsal of one site found; `rehearsal.json` beside its logs. */
+export interface Rehearsal {
+  readonly site: string;
+  readonly buildId: string;
+  readonly verdict: 'passed' | 'failed';
+  readonly firmware: 'bios' | 'uefi';
+  readonly accelerator: 'kvm' | 'tcg';
+  readonly memoryMiB: number;
+  readonly seconds: number;
+  readonly checks: readonly Check[];
+  readonly timeline: readonly Moment[];
+  readonly attempts: readonly NetworkAttempt[];
+  readonly payloadBytes: number;
+  /** What the rehearsed machine had otherwise than the site's. */
+  readonly notes: readonly string[];
+  readonly consoleLog: string;
+}

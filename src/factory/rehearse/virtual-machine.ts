@@ -1,0 +1,56 @@
+import { EdgefabError } from '../../errors.ts';
+import type { Host, ProgramResult } from '../../host/host.ts';
+import { controlMachine } from './machine-control.ts';
+import { type MachinePlan, machineFiles, qemuArguments } from './qemu-command.ts';
+
+const QEMU = 'qemu-system-x86_64';
+const STOP_MS = 20_000;
+
+/** A machine that runs. Dispose of it to end it. */
+export interface VirtualMachine extends AsyncDisposable {
+  /** Undefined while it runs. */
+  result(): ProgramResult | undefined;
+  /** Tells whether the processor could not go on: KVM gave up on what the machine does. */
+  isStuck(): Promise<boolean>;
+}
+
+/** Starts a machine. Rejects with TOOL_MISSING without QEMU; a plan QEMU refuses is in the result. */
+export function startMachine(plan: MachinePlan, host: Pick<Host, 'run' | 'sleep'>): VirtualMachine {
+  let result: ProgramResult | undefined;
+  let fault: unknown;
+  const ended = host.run(QEMU, qemuArguments(plan)).then(
+    (finished) => {
+      result = finished;
+    },
+    (error: unknown) => {
+      fault = error;
+    },
+  );
+  const { control } = machineFiles(plan);
+  return {
+    result: () => {
+      if (fault !== undefined) throw fault;
+      return result;
+    },
+    isStuck: async () => {
+      const answer = await controlMachine(control, 'query-status');
+      return (
+        typeof answer === 'object' &&
+        answer !== null &&
+        'status' in answer &&
+        answer.status === 'internal-error'
+      );
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (result !== undefined || fault !== undefined) return;
+      await controlMachine(control, 'quit');
+      await Promise.race([ended, host.sleep(STOP_MS)]);
+      if (result === undefined && fault === undefined) {
+        throw new EdgefabError(`the rehearsed machine of ${plan.name} does not end`, {
+          code: 'TOOL_FAILED',
+          suggestions: [`End the program ${QEMU} -name edgefab-${plan.name} by hand`],
+        });
+      }
+    },
+  };
+}

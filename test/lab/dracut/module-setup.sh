@@ -1,0 +1,27 @@
+#!/bin/bash
+# dracut module: what the initramfs of a CoreOS live system does around Ignition, done anew for the lab.
+# shellcheck disable=SC2154 # dracut sets these.
+
+check() {
+  return 255
+}
+
+depends() {
+  echo ignition
+}
+
+install() {
+  inst_multiple mount mkdir cp chmod cat grep sed wipefs lsblk
+  inst_script "$moddir/live-generator" "$systemdutildir/system-generators/edgefab-lab-live-generator"
+  local name
+  for name in lab-writable lab-config lab-hand-over; do
+    inst_script "$moddir/$name.sh" "/usr/sbin/$name"
+    inst_simple "$moddir/$name.service" "$systemdsystemunitdir/$name.service"
+    mkdir -p "$initdir$systemdsystemunitdir/ignition-complete.target.requires"
+    ln_r "$systemdsystemunitdir/$name.service" "$systemdsystemunitdir/ignition-complete.target.requires/$name.service"
+  done
+  # Ignition asks by this whether there is a disk to set up.
+  inst_script "$moddir/is-live-image" /usr/bin/is-live-image
+  # Ignition always relabels what it wrote; this root has no SELinux.
+  inst_script "$moddir/setfiles" /usr/sbin/setfiles
+}
