@@ -86,7 +86,8 @@ async function buildHeld(
   const identified = await identifySite(factory, site, options, host);
   const inputs = await inputsOf(build, identified);
   if (keepFinished) {
-    const wanted = { buildId: identified.buildId, cacheId: cache.cacheId, inputs, allowShortLife, shelf };
+    const { buildId } = identified;
+    const wanted = { buildId, cacheId: cache.cacheId, inputs, allowShortLife, allowMissing, shelf };
     const receipt = await finishedReceipt(join(folder, RECEIPT_FILE), wanted, build);
     if (receipt !== undefined) return { state: 'kept', receipt };
   }

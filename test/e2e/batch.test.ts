@@ -67,6 +67,23 @@ describe('edgefab batch', () => {
     expect(SITES.map((site) => hashOf(isoOf(factory, site)))).toEqual(wanted);
   });
 
+  test('what one run allowed to be missing, the next does not take for granted', async () => {
+    const factory = await filledFactory(['alpha']);
+    const cwd = factory.folder;
+    const lock = parse(readFileSync(factory.at('edgefab.lock'), 'utf8')) as {
+      images: { roles: string[]; source: string; digest: string }[];
+    };
+    const tool = lock.images.find(({ roles }) => roles.includes('additional'));
+    const view = `${tool?.source.replace(':', '__')}/_manifests/revisions/sha256/${tool?.digest.slice(7)}/link`;
+    rmSync(factory.at('cache/views/registry/docker/registry/v2/repositories', view));
+    const allowed = ['batch', '--allow-missing', 'additional'];
+    expect(await runEdgefab(allowed, { cwd })).toMatchObject({ status: 0 });
+    expect((await runEdgefab(allowed, { cwd })).stdout).toMatch(/^0 built, 1 kept, 0 failed in/m);
+    const strict = await runEdgefab(['batch'], { cwd });
+    expect(strict.status).toBe(9);
+    expect(strict.stderr).toContain('CACHE_INCOMPLETE');
+  });
+
   test('a change to one site, or to the live ISO, is a build of another name', async () => {
     const factory = await filledFactory();
     const cwd = factory.folder;

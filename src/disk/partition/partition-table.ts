@@ -32,7 +32,7 @@ export async function readTable(disk: Disk): Promise<GptReading> {
 /**
  * Writes a table with the one partition, in place of whatever table there was. sgdisk does it: RHCOS has it, Ignition
  * itself calls it there, and it never erases first: it writes the backup, then the primary copy, so that one of the two
- * is whole at every moment. (sfdisk wipes the old table before.) Throws TOOL_FAILED, PARTITION_TABLE_MISMATCH.
+ * is whole at every moment. Throws TOOL_FAILED, PARTITION_TABLE_MISMATCH.
  */
 export async function writeTable(
   disk: Disk,
