@@ -1,18 +1,17 @@
 import './assure-home.ts';
 import { dirname } from 'node:path';
-import { type Command, execute, type Interfaces, Plugin } from '@oclif/core';
+import { type Command, type Interfaces, Plugin } from '@oclif/core';
 import { packagedText } from './packaged.ts';
-import { tuneMemory } from './tune-memory.ts';
+import { runProgram } from './run-program.ts';
 
 /** The modules of the commands by the ids the manifest has for them, each loaded when it is asked for. */
 export type CommandModules = Readonly<Record<string, () => Promise<{ readonly default: Command.Class }>>>;
 
 /** Runs the command line inside the single executable, where package and commands are no files to look for. */
 export async function mainExecutable(modules: CommandModules): Promise<void> {
-  tuneMemory();
   const plugin = new CarriedPlugin(modules);
   await plugin.load();
-  await execute({ loadOptions: { root: plugin.root, plugins: new Map([[plugin.name, plugin]]) } });
+  await runProgram({ loadOptions: { root: plugin.root, plugins: new Map([[plugin.name, plugin]]) } });
 }
 
 /** All of edgefab as oclif's one plugin, read from the executable. */

@@ -1,9 +1,7 @@
 import './assure-home.ts';
-import { execute } from '@oclif/core';
-import { tuneMemory } from './tune-memory.ts';
+import { runProgram } from './run-program.ts';
 
 /** Runs the command line; the one entry point of `bin/edgefab.js`. */
 export async function main(importMetaUrl: string): Promise<void> {
-  tuneMemory();
-  await execute({ dir: importMetaUrl });
+  await runProgram({ dir: importMetaUrl });
 }

@@ -1,7 +1,10 @@
 import { appendFileSync } from 'node:fs';
-import { Command, Flags } from '@oclif/core';
+import { Command, Flags, type Interfaces } from '@oclif/core';
 import { EdgefabError } from '../../errors.ts';
 import { createProgress, PROGRESS_MODES, type Progress } from './progress.ts';
+
+type FlagOutput = Interfaces.OutputFlags<Interfaces.FlagInput>;
+type ArgOutput = Interfaces.OutputArgs<Interfaces.ArgInput>;
 
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
@@ -55,6 +58,18 @@ export abstract class EdgefabCommand extends Command {
     return process.env.npm_command === 'exec' ? `npx ${this.config.bin}` : this.config.bin;
   }
 
+  /**
+   * Parses the command line, and nothing else: for an argument that is missing, oclif would take a line of stdin,
+   * so that a script's stray input could name the disk to be written, and now and then wait for ever.
+   */
+  protected override parse<F extends FlagOutput, B extends FlagOutput, A extends ArgOutput>(
+    options?: Interfaces.Input<F, B, A>,
+    argv?: string[],
+  ): Promise<Interfaces.ParserOutput<F, B, A>> {
+    for (const arg of Object.values(options?.args ?? this.ctor.args)) arg.ignoreStdin = true;
+    return super.parse(options, argv);
+  }
+
   /** Takes the global flags a command has parsed; called first in every `run`. */
   protected begin(flags: TalkFlags): void {
     this.#talk = flags;
@@ -62,8 +77,7 @@ export abstract class EdgefabCommand extends Command {
       process.once(name, () => {
         this.#interruptedBy = name;
         this.#interrupt.abort();
-        // A second one ends the process at once, in case the work does not come to rest.
-        process.once(name, () => process.exit(INTERRUPT_STATUS[name]));
+        // A second one ends the process at once, by the signal itself: nobody listens any more.
       });
     }
   }

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -66,6 +66,17 @@ test.each([
   ['a backup that is not there', ['/dev/null', '--restore', '/nonexistent'], 3],
 ])('%s: the right status', async (_, args, status) => {
   expect((await runEdgefab(['partition', ...args])).status).toBe(status);
+});
+
+test('a disk is never named by what happens to be on stdin', () => {
+  const { status, stderr } = spawnSync(process.execPath, ['bin/edgefab.js', 'partition', '--dry-run'], {
+    input: '/dev/null\n',
+    encoding: 'utf8',
+  });
+  expect({ status, stderr }).toEqual({
+    status: 2,
+    stderr: expect.stringContaining('Missing 1 required arg'),
+  });
 });
 
 const headOf = (path: string): Buffer =>
