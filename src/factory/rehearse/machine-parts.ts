@@ -1,7 +1,9 @@
 import { open, readFile, truncate, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { fileText } from '../../boot/ignition/file-contents.ts';
 import type { Ignition } from '../../boot/ignition/ignition.ts';
 import { EdgefabError } from '../../errors.ts';
+import type { Host } from '../../host/host.ts';
 import type { Site } from '../site.ts';
 import type { DiskBus } from './qemu-command.ts';
 
@@ -41,6 +43,18 @@ export function busOf(disk: string): DiskBus | undefined {
 export async function makeTarget(path: string): Promise<void> {
   await writeFile(path, '', { mode: 0o600 });
   await truncate(path, TARGET_BYTES);
+}
+
+/** Makes a disk that shows another until it is written to; that one never changes. Throws TOOL_MISSING, TOOL_FAILED. */
+export async function layOver(disk: string, path: string, host: Pick<Host, 'run'>): Promise<void> {
+  const options = ['-q', '-f', 'qcow2', '-F', 'raw', '-b', resolve(disk)];
+  const { exitCode, stderr } = await host.run('qemu-img', ['create', ...options, path]);
+  if (exitCode === 0) return;
+  throw new EdgefabError(`qemu-img cannot lay a disk over ${disk}: ${stderr.trim().slice(-500)}`, {
+    code: 'TOOL_FAILED',
+    suggestions: ['See whether this user may read the disk, and whether there is room for temporary files'],
+    place: { file: disk },
+  });
 }
 
 /** Tells whether this machine can run others at full speed: KVM is there, is ours to use, and works. */

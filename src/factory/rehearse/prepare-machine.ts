@@ -5,7 +5,7 @@ import { EdgefabError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
 import type { Site } from '../site.ts';
 import { prepareUefi } from './firmware.ts';
-import { busOf, hasKvm, installDiskOf, makeTarget, memoryFor } from './machine-parts.ts';
+import { busOf, hasKvm, installDiskOf, layOver, makeTarget, memoryFor } from './machine-parts.ts';
 import { planCards } from './network-cards.ts';
 import type { MachinePlan } from './qemu-command.ts';
 import { writeStickView } from './stick-view.ts';
@@ -34,7 +34,7 @@ export async function prepareMachine(
   built: { readonly iso: string; readonly ignition: Ignition },
   options: MachineOptions,
   folders: { readonly scratch: string; readonly logFolder: string },
-  host: Pick<Host, 'randomBytes'>,
+  host: Pick<Host, 'randomBytes' | 'run'>,
 ): Promise<PreparedMachine> {
   const { disk, firmware, processors } = options;
   await assertDisk(disk);
@@ -44,7 +44,10 @@ export async function prepareMachine(
   const bus = busOf(installDisk);
   const inside = (name: string): string => join(folders.scratch, name);
   const ownCache = site.cache.location === 'installDisk';
-  if (!ownCache) await makeTarget(inside('target.img'));
+  const target = ownCache
+    ? { path: inside('target.qcow2'), format: 'qcow2' as const }
+    : { path: inside('target.img'), format: 'raw' as const };
+  await (ownCache ? layOver(disk, target.path, host) : makeTarget(target.path));
   const stick = inside('stick.iso');
   await writeStickView(built.iso, stick, host);
   const accelerator = (await hasKvm()) ? 'kvm' : 'tcg';
@@ -56,11 +59,9 @@ export async function prepareMachine(
       accelerator,
       stick,
       cacheDisk: ownCache ? undefined : disk,
-      target: {
-        path: ownCache ? disk : inside('target.img'),
-        bus: bus ?? 'scsi',
-        keepsContent: ownCache,
-      },
+      startsFrom: 'stick',
+      target: { ...target, bus: bus ?? 'scsi' },
+      clock: undefined,
       cards,
       slotsByPath,
       uefi: firmware === 'uefi' ? await prepareUefi(inside('vars.fd')) : undefined,

@@ -10,13 +10,23 @@ export interface MachinePlan {
   readonly memoryMiB: number;
   readonly processors: number;
   readonly accelerator: 'kvm' | 'tcg';
-  /** The boot stick's image; only read. */
-  readonly stick: string;
+  /** The boot stick's image, which is only read; undefined once it is pulled out. */
+  readonly stick: string | undefined;
+  /** Which the firmware tries first. A disk nobody has written to is passed over. */
+  readonly startsFrom: 'stick' | 'target';
   /** A disk with the cache, an image or a device: nothing is written to it. */
   readonly cacheDisk: string | undefined;
-  readonly target: { readonly path: string; readonly bus: DiskBus; readonly keepsContent: boolean };
+  /** The disk to install to: what the machine writes to it is there when it is started again. */
+  readonly target: {
+    readonly path: string;
+    readonly bus: DiskBus;
+    /** `qcow2`: laid over a disk that is not to change. */
+    readonly format: 'raw' | 'qcow2';
+  };
   readonly cards: readonly VirtualCard[];
   readonly slotsByPath: boolean;
+  /** What the machine's clock says when it is switched on; the true time unless given. */
+  readonly clock: Date | undefined;
   /** Program and variables of a UEFI firmware; BIOS without. */
   readonly uefi: { readonly code: string; readonly vars: string } | undefined;
   /** Gets the console's text and what the cards saw. */
@@ -46,7 +56,12 @@ function value(text: string): string {
 }
 
 function drive(id: string, file: string, ...options: readonly string[]): string[] {
-  return ['-drive', [`if=none,id=${id},file=${value(file)},format=raw`, ...options].join(',')];
+  return ['-drive', [`if=none,id=${id},file=${value(file)}`, ...options].join(',')];
+}
+
+/** A time as `-rtc` reads it, in UTC. */
+function clockBase(clock: Date | undefined): string {
+  return clock === undefined ? 'utc' : clock.toISOString().slice(0, 19);
 }
 
 const DISK_DEVICE: Readonly<Record<DiskBus, string>> = {
@@ -56,11 +71,12 @@ const DISK_DEVICE: Readonly<Record<DiskBus, string>> = {
 };
 
 /**
- * Gives the arguments of qemu-system-x86_64 for a machine that starts from its stick, has a network that leads nowhere,
+ * Gives the arguments of qemu-system-x86_64 for a machine that has a network that leads nowhere,
  * its console in a file, and a second serial port for a shell. It ends instead of starting again.
  */
 export function qemuArguments(plan: MachinePlan): string[] {
-  const { target, cacheDisk, uefi } = plan;
+  const { target, cacheDisk, stick, uefi } = plan;
+  const [stickFirst, targetFirst] = plan.startsFrom === 'stick' ? [0, 1] : [1, 0];
   const files = machineFiles(plan);
   // Nehalem has what RHEL 9 asks for (x86-64-v2), and takes half the time to emulate that `max` does.
   const accelerator = plan.accelerator === 'kvm' ? ['kvm', 'host'] : ['tcg,thread=multi', 'Nehalem'];
@@ -77,7 +93,7 @@ export function qemuArguments(plan: MachinePlan): string[] {
     ...['-name', value(`edgefab-${plan.name}`), '-nodefaults', '-no-user-config', '-no-reboot'],
     ...['-machine', 'pc', '-accel', accel, '-cpu', cpu, '-smp', String(plan.processors)],
     ...['-m', String(plan.memoryMiB), '-display', 'none', '-vga', 'std', '-boot', 'strict=on'],
-    ...['-rtc', 'base=utc', '-device', 'virtio-rng-pci'],
+    ...['-rtc', `base=${clockBase(plan.clock)}`, '-device', 'virtio-rng-pci'],
     ...(plan.slotsByPath ? ['-global', 'PIIX4_PM.acpi-root-pci-hotplug=off'] : []),
     ...(uefi === undefined
       ? []
@@ -88,15 +104,19 @@ export function qemuArguments(plan: MachinePlan): string[] {
     // The cards come first: those with a slot of their own must find it free.
     ...cards,
     ...(target.bus === 'scsi' ? ['-device', 'virtio-scsi-pci,id=scsi'] : []),
-    ...drive('target', target.path, target.keepsContent ? 'snapshot=on' : 'cache=unsafe'),
-    ...['-device', `${DISK_DEVICE[target.bus]},drive=target,serial=edgefab-target`],
-    ...drive('stick', plan.stick, 'readonly=on'),
-    ...['-device', 'virtio-blk-pci,drive=stick,serial=edgefab-stick,bootindex=0'],
+    ...drive('target', target.path, `format=${target.format}`, 'cache=unsafe'),
+    ...['-device', `${DISK_DEVICE[target.bus]},drive=target,serial=edgefab-target,bootindex=${targetFirst}`],
+    ...(stick === undefined
+      ? []
+      : [
+          ...drive('stick', stick, 'format=raw', 'readonly=on'),
+          ...['-device', `virtio-blk-pci,drive=stick,serial=edgefab-stick,bootindex=${stickFirst}`],
+        ]),
     ...(cacheDisk === undefined
       ? []
       : [
-          ...drive('cache', cacheDisk, 'snapshot=on'),
-          ...['-device', 'virtio-blk-pci,drive=cache,serial=edgefab-cache'],
+          ...drive('cache', cacheDisk, 'format=raw', 'snapshot=on'),
+          ...['-device', 'virtio-blk-pci,id=cache-disk,drive=cache,serial=edgefab-cache'],
         ]),
     ...['-chardev', `file,id=console,path=${value(files.console)}`, '-serial', 'chardev:console'],
     ...[

@@ -1,11 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { inspectIso } from '../../../src/boot/iso/inspect-iso.ts';
 import { readIsoKargs } from '../../../src/boot/iso/read-iso.ts';
 import type { NetworkInterface } from '../../../src/boot/network/machine-network.ts';
-import { busOf, installDiskOf, makeTarget, memoryFor } from '../../../src/factory/rehearse/machine-parts.ts';
+import {
+  busOf,
+  installDiskOf,
+  layOver,
+  makeTarget,
+  memoryFor,
+} from '../../../src/factory/rehearse/machine-parts.ts';
 import { planCards } from '../../../src/factory/rehearse/network-cards.ts';
 import { qemuArguments } from '../../../src/factory/rehearse/qemu-command.ts';
 import { REHEARSAL_KARGS, writeStickView } from '../../../src/factory/rehearse/stick-view.ts';
@@ -82,7 +88,9 @@ describe('the command line', () => {
     accelerator: 'tcg',
     stick: '/a,b/stick.iso',
     cacheDisk: '/dev/sdc',
-    target: { path: '/t/target.img', bus: 'scsi', keepsContent: false },
+    target: { path: '/t/target.img', bus: 'scsi', format: 'raw' },
+    startsFrom: 'stick',
+    clock: undefined,
     ...planCards({ interfaces: [{ ...SITE, name: 'enp0s25' }], dns: [] }),
     uefi: undefined,
     logFolder: '/l',
@@ -96,12 +104,31 @@ describe('the command line', () => {
     expect(line).toContain('-netdev user,id=net0,restrict=on,');
     expect(line).toContain('filter-dump,id=dump0,netdev=net0,file=/l/network-0.pcap');
     expect(line).toContain('PIIX4_PM.acpi-root-pci-hotplug=off');
-    const own = qemuArguments({
-      ...plan,
-      cacheDisk: undefined,
-      target: { ...plan.target, keepsContent: true },
+  });
+
+  test('starts from the disk it installed to, the stick pulled out or left in, at any time', () => {
+    const clock = new Date('2000-01-01T00:00:00Z');
+    const line = qemuArguments({ ...plan, startsFrom: 'target', clock }).join(' ');
+    expect(line).toContain('drive=target,serial=edgefab-target,bootindex=0');
+    expect(line).toContain('drive=stick,serial=edgefab-stick,bootindex=1');
+    expect(line).toContain('-rtc base=2000-01-01T00:00:00 ');
+    expect(qemuArguments({ ...plan, stick: undefined }).join(' ')).not.toContain('stick');
+  });
+
+  test('what is laid over a disk leaves it as it is', async () => {
+    const folder = tempFolder();
+    const disk = join(folder, 'disk,img');
+    const over = join(folder, 'over.qcow2');
+    writeFileSync(disk, Buffer.alloc(1024 * 1024, 7));
+    await layOver(disk, over, realHost);
+    const io = (...args: readonly string[]): string =>
+      execFileSync('qemu-io', args, { cwd: folder, encoding: 'utf8' });
+    io('-c', 'write -P 9 0 64k', over);
+    expect(io('-c', 'read -v 0 1', over)).toMatch(/00000000: {2}09/);
+    expect(readFileSync(disk).every((byte) => byte === 7)).toBe(true);
+    await expect(layOver(join(folder, 'none'), over, realHost)).rejects.toMatchObject({
+      code: 'TOOL_FAILED',
     });
-    expect(own.join(' ')).toContain('id=target,file=/t/target.img,format=raw,snapshot=on');
   });
 
   test.each([
