@@ -304,3 +304,17 @@ describe('files that are not what they should be', () => {
     expect(run.status).toBe(status);
   });
 });
+
+test.each([
+  ['ignition', 'show'],
+  ['ignition', 'validate'],
+  ['imageset', 'show'],
+])('%s %s of a file that is not there: status 3, and its name', async (...command) => {
+  const { status, document } = await runEdgefabJson([...command, '/nonexistent/input']);
+  expect({ status, document }).toMatchObject({
+    status: 3,
+    document: {
+      error: { code: 'FILE_UNREADABLE', message: expect.stringContaining('/nonexistent/input') },
+    },
+  });
+});

@@ -10,7 +10,7 @@ export async function loadIgnition(path: string): Promise<Ignition> {
 /** Loads the text of a config without looking into it. Throws FILE_UNREADABLE, IGNITION_INVALID. */
 export function loadIgnitionText(path: string): Promise<string> {
   return loadText(path, {
-    what: 'an Ignition config',
+    what: 'the Ignition config',
     maxBytes: MAX_IGNITION_BYTES,
     code: 'IGNITION_INVALID',
   });

@@ -20,7 +20,7 @@ export default class CertsExtend extends EdgefabCommand {
     '<%= config.bin %> certs extend bootstrap-in-place-for-live-iso.ign --valid-for 30d -o extended.ign',
   ];
   static override args = {
-    file: Args.file({ description: 'an Ignition config', required: true, exists: true }),
+    file: Args.file({ description: 'an Ignition config', required: true }),
   };
   static override flags = {
     'valid-for': Flags.string({

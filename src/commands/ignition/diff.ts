@@ -7,8 +7,8 @@ export default class IgnitionDiff extends EdgefabCommand {
   static override summary = 'Say exactly what differs between two Ignition configs, secrets masked';
   static override examples = ['<%= config.bin %> ignition diff before.ign after.ign'];
   static override args = {
-    a: Args.file({ description: 'the config before', required: true, exists: true }),
-    b: Args.file({ description: 'the config after', required: true, exists: true }),
+    a: Args.file({ description: 'the config before', required: true }),
+    b: Args.file({ description: 'the config after', required: true }),
   };
 
   async run(): Promise<unknown> {

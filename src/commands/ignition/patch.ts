@@ -18,7 +18,7 @@ export default class IgnitionPatch extends EdgefabCommand {
     '<%= config.bin %> ignition patch bootstrap-in-place-for-live-iso.ign --hostname bip --cache /run/media/edgefab --explain -o patched.ign',
   ];
   static override args = {
-    file: Args.file({ description: 'the config openshift-install made', required: true, exists: true }),
+    file: Args.file({ description: 'the config openshift-install made', required: true }),
   };
   static override flags = {
     hostname: Flags.string({ description: 'host name of the machine, in both phases', required: true }),
@@ -30,7 +30,6 @@ export default class IgnitionPatch extends EdgefabCommand {
     }),
     cache: Flags.directory({
       description: 'the complete cache that is to be served or loaded; registry mode needs one',
-      exists: true,
     }),
     'cache-location': Flags.option({ options: ['usb', 'installDisk'] as const })({
       description: 'where the cache will be: on a disk of its own, or on the disk the node is installed to',
@@ -38,7 +37,6 @@ export default class IgnitionPatch extends EdgefabCommand {
     }),
     'registry-ca': Flags.directory({
       description: 'folder with ca.crt and ca.key of the registry; made beside OUTPUT when left out',
-      exists: true,
     }),
     release: Flags.string({ description: "the release, where the cache's lock does not say: 4.18.9" }),
     'install-disk': Flags.string({

@@ -18,7 +18,7 @@ export default class IgnitionShow extends EdgefabCommand {
     '<%= config.bin %> ignition show bootstrap-in-place-for-live-iso.ign --file /usr/local/bin/bootkube.sh',
   ];
   static override args = {
-    file: Args.file({ description: 'an Ignition config', required: true, exists: true }),
+    file: Args.file({ description: 'an Ignition config', required: true }),
   };
   static override flags = {
     file: Flags.string({

@@ -18,7 +18,7 @@ export default class IgnitionValidate extends EdgefabCommand {
     '<%= config.bin %> ignition validate patched.ign --json',
   ];
   static override args = {
-    file: Args.file({ description: 'an Ignition config', required: true, exists: true }),
+    file: Args.file({ description: 'an Ignition config', required: true }),
   };
 
   async run(): Promise<unknown> {

@@ -13,7 +13,7 @@ export default class ImagesetShow extends EdgefabCommand {
     'Asks no registry: edgefab plan says what the set stands for.';
   static override examples = ['<%= config.bin %> imageset show imagesets/4.13.1.yaml'];
   static override args = {
-    file: Args.file({ description: 'an ImageSetConfiguration', required: true, exists: true }),
+    file: Args.file({ description: 'an ImageSetConfiguration', required: true }),
   };
 
   async run(): Promise<unknown> {

@@ -38,13 +38,12 @@ export default class IsoEmbed extends EdgefabCommand {
     }),
   };
   static override flags = {
-    ignition: Flags.file({ description: 'the Ignition config to embed', exists: true }),
+    ignition: Flags.file({ description: 'the Ignition config to embed' }),
     network: Flags.file({
       description: 'NetworkManager keyfile for the live system, embedded under its own name',
       multiple: true,
       multipleNonGreedy: true,
       default: [],
-      exists: true,
     }),
     'append-karg': kargFlag('kernel argument to add'),
     'delete-karg': kargFlag('kernel argument to remove'),
