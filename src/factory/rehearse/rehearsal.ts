@@ -1,7 +1,11 @@
 import type { NetworkAttempt } from './network-traffic.ts';
 
+/** `live`: the system on the stick, until its disk is written. `installed`: the node, from its first start. */
+export type Phase = 'live' | 'installed';
+
 /** One thing a rehearsal looked at. `unknown`: it could not be looked at, which counts as not good. */
 export interface Check {
+  readonly phase: Phase;
   readonly name: string;
   readonly state: 'good' | 'failed' | 'unknown';
   readonly detail: string;
@@ -19,11 +23,16 @@ export interface Moment {
 export interface Rehearsal {
   readonly site: string;
   readonly buildId: string;
+  readonly endedAt: string;
+  /** edgefab/VERSION. */
+  readonly writer: string;
   readonly verdict: 'passed' | 'failed';
   readonly firmware: 'bios' | 'uefi';
   readonly accelerator: 'kvm' | 'tcg';
   readonly memoryMiB: number;
   readonly seconds: number;
+  /** Those that were begun, and when each ended, since the machine was switched on. */
+  readonly phases: readonly { readonly phase: Phase; readonly seconds: number }[];
   readonly checks: readonly Check[];
   readonly timeline: readonly Moment[];
   readonly attempts: readonly NetworkAttempt[];

@@ -13,8 +13,10 @@ import type { Receipt } from '../receipt/receipt.ts';
 import { verifyReceipt } from '../receipt/verify-receipt.ts';
 import { loadLock } from '../resolve-lock.ts';
 import type { Site } from '../site.ts';
+import { EDGEFAB_VERSION } from '../version.ts';
 import { embeddedIgnition } from './embedded-ignition.ts';
 import type { Expected } from './guest-checks.ts';
+import { keepRehearsal } from './keep-rehearsal.ts';
 import { unitSettings } from './machine-parts.ts';
 import { describeTraffic, type NetworkTraffic } from './network-traffic.ts';
 import { type MachineOptions, prepareMachine } from './prepare-machine.ts';
@@ -36,7 +38,7 @@ const MAX_CAPTURE_BYTES = 256 * 1024 ** 2;
 
 /**
  * Boots what was built for a site in a virtual machine whose network leads nowhere, and looks whether all that is
- * needed for an install is there. Logs and `rehearsal.json` go to `out/SITE/rehearsal/`. Throws what `verifyReceipt`
+ * needed for an install is there. Logs and `rehearsal.json` go to `out/SITE/rehearsal/`, what was found into the receipt. Throws what `verifyReceipt`
  * and `prepareMachine` throw, LOCK_STALE without a lock, SITE_BUSY while another process rehearses it, TOOL_FAILED when
  * QEMU does not run; a verdict is no error.
  */
@@ -74,11 +76,14 @@ export async function rehearseSite(
     const rehearsal: Rehearsal = {
       site: site.name,
       buildId: receipt.buildId,
+      endedAt: host.now().toISOString(),
+      writer: `edgefab/${EDGEFAB_VERSION}`,
       verdict: checks.every(({ state }) => state === 'good') ? 'passed' : 'failed',
       firmware: options.firmware,
       accelerator,
       memoryMiB: plan.memoryMiB,
       seconds: watched.seconds,
+      phases: [{ phase: 'live', seconds: watched.seconds }],
       checks,
       timeline: watched.timeline,
       attempts: traffic.attempts,
@@ -87,9 +92,23 @@ export async function rehearseSite(
       consoleLog: machineFiles(plan).console,
     };
     await writeFileDurably(join(logFolder, 'rehearsal.json'), `${JSON.stringify(rehearsal, null, 2)}\n`);
-    return rehearsal;
+    return await inReceipt(iso, rehearsal, host);
   } finally {
     await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** What was found is worth telling, also where the receipt cannot be added to. */
+async function inReceipt(iso: string, rehearsal: Rehearsal, host: Pick<Host, 'sleep'>): Promise<Rehearsal> {
+  const without = (why: string): Rehearsal => ({
+    ...rehearsal,
+    notes: [...rehearsal.notes, `the receipt does not have this rehearsal: ${why}`],
+  });
+  try {
+    const path = await keepRehearsal(iso, rehearsal, host);
+    return path === undefined ? without('the site was built again meanwhile') : rehearsal;
+  } catch (error) {
+    return without(error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -161,6 +180,7 @@ async function trafficOf(plan: MachinePlan): Promise<NetworkTraffic> {
 function trafficCheck({ payloadBytes, attempts, frames }: NetworkTraffic, seconds: number): Check {
   const tried = attempts.reduce((sum, { count }) => sum + count, 0);
   return {
+    phase: 'live',
     name: 'nothing from outside',
     state: payloadBytes === 0 ? 'good' : 'failed',
     detail: `${payloadBytes} bytes of payload received in ${frames} frames; asked for something ${tried} times`,

@@ -38,7 +38,7 @@ export async function watchMachine(
   const console = watchConsole(files.console);
   const checks: Check[] = [];
   const add = ({ name, state, detail }: Found): void => {
-    checks.push({ name, state, detail, seconds: seconds() });
+    checks.push({ phase: 'live', name, state, detail, seconds: seconds() });
     onNews(`${state}: ${name}: ${detail}`);
   };
   await using machine = startMachine(plan, host);
