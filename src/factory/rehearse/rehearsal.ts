@@ -15,6 +15,7 @@ export interface Check {
 
 /** A moment on the way, as the console tells it. */
 export interface Moment {
+  readonly phase: Phase;
   readonly seconds: number;
   readonly what: string;
 }
@@ -35,9 +36,10 @@ export interface Rehearsal {
   readonly phases: readonly { readonly phase: Phase; readonly seconds: number }[];
   readonly checks: readonly Check[];
   readonly timeline: readonly Moment[];
-  readonly attempts: readonly NetworkAttempt[];
+  readonly attempts: readonly (NetworkAttempt & { readonly phase: Phase })[];
   readonly payloadBytes: number;
   /** What the rehearsed machine had otherwise than the site's. */
   readonly notes: readonly string[];
+  /** Of the last start. */
   readonly consoleLog: string;
 }
