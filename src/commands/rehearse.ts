@@ -4,10 +4,11 @@ import { EdgefabError } from '../errors.ts';
 import { loadFactory } from '../factory/load.ts';
 import { describeLibvirt } from '../factory/rehearse/describe-libvirt.ts';
 import type { LibvirtFiles } from '../factory/rehearse/libvirt-domain.ts';
-import type { Rehearsal } from '../factory/rehearse/rehearsal.ts';
+import { NETWORK_KINDS, type Rehearsal } from '../factory/rehearse/rehearsal.ts';
 import { rehearseSite } from '../factory/rehearse/rehearse-site.ts';
 import { selectSites } from '../factory/select-sites.ts';
 import { realHost } from '../host/real-host.ts';
+import { parseClock } from './terminal/clock-flag.ts';
 import { parseDuration } from './terminal/duration-flag.ts';
 import { EdgefabCommand } from './terminal/edgefab-command.ts';
 
@@ -30,6 +31,7 @@ export default class Rehearse extends EdgefabCommand {
     '<%= config.bin %> rehearse bip --disk /dev/disk/by-id/usb-SanDisk_Extreme_55AE-0:0',
     '<%= config.bin %> rehearse bip --disk cache.img --memory 8192 --firmware uefi',
     '<%= config.bin %> rehearse bip --disk cache.img --install --timeout 3h',
+    '<%= config.bin %> rehearse bip --disk cache.img --network answers --clock 2000-01-01',
     '<%= config.bin %> rehearse bip --disk cache.img --print libvirt',
   ];
   static override args = {
@@ -58,6 +60,15 @@ export default class Rehearse extends EdgefabCommand {
       description: 'how the machine starts',
       default: 'bios',
     }),
+    network: Flags.option({ options: NETWORK_KINDS })({
+      description:
+        'what its cards lead to: nothing answers; a router that says that there is no way; name and time servers of a site',
+      default: 'dropped',
+    }),
+    clock: Flags.string({
+      description:
+        'what its clock says whenever it is switched on, for example 2000-01-01 (UTC): a dead battery',
+    }),
     print: Flags.option({ options: ['libvirt'] as const })({
       description:
         'start nothing: print the machine and its network for libvirt, and what the host must know',
@@ -75,6 +86,7 @@ export default class Rehearse extends EdgefabCommand {
       disk: flags.disk,
       memoryMiB: flags.memory,
       firmware: flags.firmware,
+      clock: flags.clock === undefined ? undefined : parseClock(flags.clock),
       processors: Math.min(availableParallelism(), MAX_PROCESSORS),
     };
     if (flags.print !== undefined) {
@@ -87,6 +99,7 @@ export default class Rehearse extends EdgefabCommand {
       site,
       {
         ...machine,
+        network: flags.network,
         install: flags.install ? { stick: flags.stick ?? 'remove' } : undefined,
         timeoutMs,
         temporaryFolder: tmpdir(),

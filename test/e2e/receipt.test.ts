@@ -114,6 +114,8 @@ describe('receipts', () => {
       firmware: 'bios',
       accelerator: 'kvm',
       memoryMiB: 16_384,
+      network: 'dropped',
+      clock: null,
       seconds: 400.5,
       phases: [{ phase: 'live', seconds: 400.5 }],
       checks: [

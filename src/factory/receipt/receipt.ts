@@ -84,6 +84,10 @@ const rehearsal = z.strictObject({
   firmware: z.enum(['bios', 'uefi']),
   accelerator: z.enum(['kvm', 'tcg']),
   memoryMiB: count,
+  /** What its cards led to. */
+  network: z.enum(['dropped', 'no-route', 'answers']),
+  /** What its clock said whenever it was switched on; null: the true time. */
+  clock: time.nullable(),
   seconds: z.number().nonnegative(),
   /** Those that were begun, and when each ended, since the machine was switched on. */
   phases: z.array(z.strictObject({ phase, seconds: z.number().nonnegative() })),

@@ -11,9 +11,9 @@ const KEPT = 10;
 
 function entryOf(rehearsal: Rehearsal): RehearsalEntry {
   const { buildId, endedAt, writer, verdict, firmware, accelerator, memoryMiB, seconds } = rehearsal;
-  const { phases, checks, payloadBytes } = rehearsal;
+  const { network, clock, phases, checks, payloadBytes } = rehearsal;
   return {
-    ...{ buildId, endedAt, writer, verdict, firmware, accelerator, memoryMiB, seconds },
+    ...{ buildId, endedAt, writer, verdict, firmware, accelerator, memoryMiB, network, clock, seconds },
     phases: phases.map((each) => ({ ...each })),
     checks: checks.map(({ phase, name, state }) => ({ phase, name, state })),
     payloadBytes,

@@ -85,7 +85,7 @@ export function qemuArguments(plan: MachinePlan): string[] {
   const accelerator = plan.accelerator === 'kvm' ? ['kvm', 'host'] : ['tcg,thread=multi', 'Nehalem'];
   const [accel = '', cpu = ''] = accelerator;
   const cards = plan.cards.flatMap(({ netdev, device }, index) => [
-    ...['-netdev', netdev.replace('user', `user,id=net${index}`)],
+    ...['-netdev', netdev.replace(/^[a-z]+/, `$&,id=net${index}`)],
     ...['-device', `${device},netdev=net${index}`],
     ...[
       '-object',

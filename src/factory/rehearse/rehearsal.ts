@@ -3,6 +3,13 @@ import type { NetworkAttempt } from './network-traffic.ts';
 /** `live`: the system on the stick, until its disk is written. `installed`: the node, from its first start. */
 export type Phase = 'live' | 'installed';
 
+/**
+ * What the machine's cards lead to. `dropped`: a router, and all that is sent to it is lost. `no-route`: the router says
+ * that nothing can be reached. `answers`: a site's own name and time servers, and nothing else.
+ */
+export const NETWORK_KINDS = ['dropped', 'no-route', 'answers'] as const;
+export type NetworkKind = (typeof NETWORK_KINDS)[number];
+
 /** One thing a rehearsal looked at. `unknown`: it could not be looked at, which counts as not good. */
 export interface Check {
   readonly phase: Phase;
@@ -31,6 +38,9 @@ export interface Rehearsal {
   readonly firmware: 'bios' | 'uefi';
   readonly accelerator: 'kvm' | 'tcg';
   readonly memoryMiB: number;
+  readonly network: NetworkKind;
+  /** What its clock said whenever it was switched on; null: the true time. */
+  readonly clock: string | null;
   readonly seconds: number;
   /** Those that were begun, and when each ended, since the machine was switched on. */
   readonly phases: readonly { readonly phase: Phase; readonly seconds: number }[];

@@ -15,6 +15,7 @@ import { loadLock } from '../resolve-lock.ts';
 import type { Site } from '../site.ts';
 import { EDGEFAB_VERSION } from '../version.ts';
 import { capturedTraffic, trafficCheck } from './captured-traffic.ts';
+import { planCardNetwork } from './card-network.ts';
 import type { Patience } from './come-to-rest.ts';
 import { embeddedIgnition } from './embedded-ignition.ts';
 import type { Expected } from './guest-checks.ts';
@@ -22,12 +23,14 @@ import { installedUnits, liveUnits } from './installed-units.ts';
 import { keepRehearsal } from './keep-rehearsal.ts';
 import { unitSettings } from './machine-parts.ts';
 import { type MachineOptions, prepareMachine } from './prepare-machine.ts';
-import { machineFiles } from './qemu-command.ts';
-import type { Phase, Rehearsal } from './rehearsal.ts';
+import { type MachinePlan, machineFiles } from './qemu-command.ts';
+import type { NetworkKind, Phase, Rehearsal } from './rehearsal.ts';
 import { openRehearsalLog } from './rehearsal-log.ts';
 import { rehearsePhases, type WantedPhase, type WantedPhases } from './rehearse-phases.ts';
+import { openSiteNetwork } from './site-network.ts';
 
 export interface RehearseOptions extends MachineOptions, Patience {
+  readonly network: NetworkKind;
   /** Lets the machine install, and goes on with what it installed; undefined: ends before that. */
   readonly install: { readonly stick: 'leave' | 'remove' } | undefined;
   /** Told of each moment and check as it comes. */
@@ -78,7 +81,8 @@ export async function rehearseSite(
     await mkdir(logFolder, { mode: 0o700 });
     const log = openRehearsalLog(options.onNews, host);
     const wanted = wantedPhases(built, options);
-    const starts = await rehearsePhases(plan, wanted, options, log, host);
+    await using network = await playNetwork(options.network, site, plan, host);
+    const starts = await rehearsePhases({ ...plan, cards: network.cards }, wanted, options, log, host);
     const attempts: Rehearsal['attempts'][number][] = [];
     let payloadBytes = 0;
     const seconds = log.seconds();
@@ -100,6 +104,8 @@ export async function rehearseSite(
       firmware: options.firmware,
       accelerator: starts.at(-1)?.plan.accelerator ?? plan.accelerator,
       memoryMiB: plan.memoryMiB,
+      network: options.network,
+      clock: options.clock?.toISOString() ?? null,
       seconds,
       phases,
       checks: [...checks],
@@ -128,6 +134,24 @@ async function inReceipt(iso: string, rehearsal: Rehearsal, host: Pick<Host, 'sl
   } catch (error) {
     return without(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** The cards on the network that is wanted; QEMU itself has the one where all is dropped. */
+async function playNetwork(
+  kind: NetworkKind,
+  site: Site,
+  { cards }: MachinePlan,
+  host: Pick<Host, 'now'>,
+): Promise<AsyncDisposable & Pick<MachinePlan, 'cards'>> {
+  if (kind === 'dropped') return { cards, [Symbol.asyncDispose]: async () => undefined };
+  const network = await openSiteNetwork(
+    cards.map(({ subnet }) => planCardNetwork(kind, site, subnet)),
+    host,
+  );
+  return {
+    cards: cards.map((card, index) => ({ ...card, netdev: network.netdevs[index] ?? card.netdev })),
+    [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
+  };
 }
 
 async function verifiedBuild(

@@ -17,6 +17,8 @@ const REHEARSAL: Rehearsal = {
   firmware: 'uefi',
   accelerator: 'kvm',
   memoryMiB: 16_384,
+  network: 'no-route',
+  clock: '2000-01-01T00:00:00.000Z',
   seconds: 812.5,
   phases: [{ phase: 'live', seconds: 812.5 }],
   checks: [{ phase: 'live', name: 'host name', state: 'failed', detail: 'want bip, got bop', seconds: 90 }],
