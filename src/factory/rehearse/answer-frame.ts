@@ -12,12 +12,12 @@ import {
 } from './frames.ts';
 import { answerLease, type Lease } from './lease-answer.ts';
 import { answerName } from './name-answer.ts';
+import type { NetworkKind } from './rehearsal.ts';
 import { answerTime } from './time-answer.ts';
 
 /** The network around one card of a rehearsed machine; addresses dotted. */
 export interface CardNetwork {
-  /** `no-route`: the router says that nothing can be reached. `answers`: there are names and the time, and nothing else. */
-  readonly kind: 'no-route' | 'answers';
+  readonly kind: NetworkKind;
   readonly router: string;
   /** Those who are on the link, the router among them. */
   readonly neighbours: readonly string[];
@@ -89,8 +89,9 @@ function answerPacket(
   if (protocol === PROTOCOL.icmp && body[0] === ECHO.request && network.neighbours.includes(to))
     return makeIcmp({ from: to, to: from }, ECHO.reply, 0, body.subarray(4));
   if (network.kind === 'no-route') return unreachable(packet, network);
-  const answer = port === undefined ? undefined : serve(to, port, body.subarray(8), network, timeMs);
-  if (answer === undefined || port === undefined) return undefined;
+  const isServed = network.kind === 'answers' && port !== undefined;
+  const answer = !isServed ? undefined : serve(to, port, body.subarray(8), network, timeMs);
+  if (answer === undefined || !isServed) return undefined;
   return makeUdp({ from: to, sourcePort: port, to: from, port: body.readUInt16BE(0) }, answer);
 }
 

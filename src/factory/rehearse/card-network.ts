@@ -28,7 +28,8 @@ export function planCardNetwork(
   return {
     kind,
     router,
-    neighbours: [...new Set([router, ...(kind === 'answers' ? near : [])])],
+    // Where there is no route, nobody but the router is there to be asked.
+    neighbours: [...new Set([router, ...(kind === 'no-route' ? [] : near)])],
     nameServers,
     timeServers: [router, ...times],
     names: namesOf(site, address, router),

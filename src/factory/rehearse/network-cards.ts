@@ -18,6 +18,7 @@ export interface VirtualCard {
   readonly device: string;
   /** Undefined where the site gives it no IPv4 address. */
   readonly subnet: CardSubnet | undefined;
+  readonly hasIpv6: boolean;
 }
 
 /** The cards of a machine, and whether its slots must not be told by ACPI, as names like enp0s25 want it. */
@@ -28,7 +29,7 @@ export interface CardPlan {
   readonly notes: readonly string[];
 }
 
-/** A network of its own that leads nowhere: what the machine sends is dropped without an answer. */
+/** A network of its own that leads nowhere: a connection is refused, all else is dropped without an answer. */
 const RESTRICTED = 'user,restrict=on';
 /** PCI slots of the machine that are taken: host bridge, ISA bridge, display. */
 const FIRST_SLOT = 3;
@@ -121,6 +122,7 @@ export function planCards(network: MachineNetwork | undefined): CardPlan {
     return {
       mac,
       subnet,
+      hasIpv6: card.addresses.some((each) => parseInterfaceAddress(each)?.bits === 128),
       netdev: [RESTRICTED, ...subnetOptions(card, subnet)].join(','),
       device: `virtio-net-pci,mac=${mac}${place ?? ''}`,
     };

@@ -112,7 +112,7 @@ export async function rehearseSite(
       timeline: [...timeline],
       attempts,
       payloadBytes,
-      notes,
+      notes: [...notes, ...network.notes],
       consoleLog: machineFiles(starts.at(-1)?.plan ?? plan).console,
     };
     await writeFileDurably(join(logFolder, 'rehearsal.json'), `${JSON.stringify(rehearsal, null, 2)}\n`);
@@ -136,20 +136,26 @@ async function inReceipt(iso: string, rehearsal: Rehearsal, host: Pick<Host, 'sl
   }
 }
 
-/** The cards on the network that is wanted; QEMU itself has the one where all is dropped. */
+/**
+ * The cards on the network that is wanted. A card with IPv6 alone stays on QEMU's own, which knows it: there nothing is
+ * answered but that a connection is refused.
+ */
 async function playNetwork(
   kind: NetworkKind,
   site: Site,
   { cards }: MachinePlan,
   host: Pick<Host, 'now'>,
-): Promise<AsyncDisposable & Pick<MachinePlan, 'cards'>> {
-  if (kind === 'dropped') return { cards, [Symbol.asyncDispose]: async () => undefined };
+): Promise<AsyncDisposable & Pick<MachinePlan, 'cards'> & { readonly notes: readonly string[] }> {
   const network = await openSiteNetwork(
     cards.map(({ subnet }) => planCardNetwork(kind, site, subnet)),
     host,
   );
+  const six = cards.filter(({ hasIpv6, subnet }) => hasIpv6 && subnet === undefined);
   return {
-    cards: cards.map((card, index) => ({ ...card, netdev: network.netdevs[index] ?? card.netdev })),
+    cards: cards.map((card, index) =>
+      six.includes(card) ? card : { ...card, netdev: network.netdevs[index] ?? card.netdev },
+    ),
+    notes: six.map(({ mac }) => `--network is of IPv4: to the card ${mac} connections are refused`),
     [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
   };
 }

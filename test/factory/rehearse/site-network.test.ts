@@ -23,6 +23,7 @@ const SITE = {
 const SUBNET = { address: NODE, prefix: 24, router: GATEWAY, nameServer: DNS };
 
 const ANSWERS = planCardNetwork('answers', SITE, SUBNET);
+const DROPPED = planCardNetwork('dropped', SITE, SUBNET);
 const NO_ROUTE = planCardNetwork('no-route', SITE, SUBNET);
 
 function ask(network: CardNetwork, body: Buffer, type = 0x0800): Buffer | undefined {
@@ -166,6 +167,17 @@ describe('a network that answers', () => {
       '35010236040a0002023304000151800104ffffff0003040a00020206040a000203ff',
     );
   });
+});
+
+test('a network where all is dropped has a router and is silent otherwise', () => {
+  expect(ask(DROPPED, arp(GATEWAY), 0x0806)).toBeDefined();
+  expect(ask(DROPPED, ipv4(1, NODE, GATEWAY, Buffer.from([8, 0, 0, 0, 0, 0, 0, 0])))).toBeDefined();
+  for (const body of [
+    ipv4(6, NODE, AWAY, tcp(40_000, 443, 2)),
+    ipv4(17, NODE, DNS, udp(40_000, 53, question('api.bip.example.com'))),
+    ipv4(17, NODE, GATEWAY, udp(40_000, 123, Buffer.alloc(48, 0x23))),
+  ])
+    expect(ask(DROPPED, body)).toBeUndefined();
 });
 
 describe('a network without a way out', () => {
