@@ -29,3 +29,9 @@ export function trafficCheck({ payloadBytes, attempts, frames }: NetworkTraffic)
     detail: `${payloadBytes} bytes of payload received in ${frames} frames; asked for something ${tried} times`,
   };
 }
+
+/** Says what can be known of a machine that nobody can look into. */
+export function seenFromOutside({ addresses, frames }: NetworkTraffic): string {
+  const from = addresses.length === 0 ? 'from no address' : `from ${addresses.join(', ')}`;
+  return `of the installed system only its network was seen: ${frames} frames, it sent ${from}`;
+}

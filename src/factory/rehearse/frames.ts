@@ -82,7 +82,7 @@ function checksum(...parts: readonly Buffer[]): number {
 }
 
 /** Makes an IPv4 packet. */
-export function makeIpv4({ from, to, protocol, body }: Omit<Ipv4, 'bytes'>): Buffer {
+function makeIpv4({ from, to, protocol, body }: Omit<Ipv4, 'bytes'>): Buffer {
   const header = Buffer.alloc(IPV4_BYTES);
   header.writeUInt8(0x45, 0);
   header.writeUInt16BE(IPV4_BYTES + body.length, 2);

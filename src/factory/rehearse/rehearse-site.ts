@@ -14,7 +14,7 @@ import { verifyReceipt } from '../receipt/verify-receipt.ts';
 import { loadLock } from '../resolve-lock.ts';
 import type { Site } from '../site.ts';
 import { EDGEFAB_VERSION } from '../version.ts';
-import { capturedTraffic, trafficCheck } from './captured-traffic.ts';
+import { capturedTraffic, seenFromOutside, trafficCheck } from './captured-traffic.ts';
 import { planCardNetwork } from './card-network.ts';
 import type { Patience } from './come-to-rest.ts';
 import { embeddedIgnition } from './embedded-ignition.ts';
@@ -91,6 +91,8 @@ export async function rehearseSite(
       const plans = starts.filter((start) => start.phase === phase).map((start) => start.plan);
       const traffic = await capturedTraffic(plans);
       log.add(trafficCheck(traffic), phase);
+      const isDark = log.checks.some((check) => check.phase === phase && check.state === 'unknown');
+      if (phase === 'installed' && isDark) network.notes.push(seenFromOutside(traffic));
       attempts.push(...traffic.attempts.map((attempt) => ({ phase, ...attempt })));
       payloadBytes += traffic.payloadBytes;
     }
@@ -145,7 +147,7 @@ async function playNetwork(
   site: Site,
   { cards }: MachinePlan,
   host: Pick<Host, 'now'>,
-): Promise<AsyncDisposable & Pick<MachinePlan, 'cards'> & { readonly notes: readonly string[] }> {
+): Promise<AsyncDisposable & Pick<MachinePlan, 'cards'> & { readonly notes: string[] }> {
   const network = await openSiteNetwork(
     cards.map(({ subnet }) => planCardNetwork(kind, site, subnet)),
     host,
