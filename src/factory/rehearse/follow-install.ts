@@ -11,6 +11,8 @@ const LOOK_MS = 1000;
 const ASK_EVERY = 10;
 /** A unit that is started again in a moment may be seen as failed once. */
 const FAILED_TIMES = 3;
+const JOURNAL_LINES = 8;
+const JOURNAL_CHARS = 800;
 
 /**
  * Gives the installed system the console and the shell that the live one has: a system on a disk reads its kernel
@@ -63,7 +65,7 @@ export async function followInstall(
         failures.set(name, state === 'failed' ? (failures.get(name) ?? 0) + 1 : 0);
       const broken = asked.find(({ name }) => (failures.get(name) ?? 0) >= FAILED_TIMES);
       if (broken !== undefined)
-        return found('failed', `${broken.name}: ${broken.detail}${await whatItSays(running)}`);
+        return found('failed', `${broken.name}: ${broken.detail}${await whyItFailed(running, broken)}`);
     }
     if (log.seconds() * 1000 > timeoutMs) {
       const waiting = units
@@ -76,6 +78,18 @@ export async function followInstall(
     }
     await host.sleep(LOOK_MS, signal);
   }
+}
+
+/** The last lines of its journal say it, if anything does; they may be of any program. */
+async function whyItFailed({ shell }: RunningMachine, { name }: GuestUnit): Promise<string> {
+  const command = `journalctl --boot --unit=${name} --lines=${JOURNAL_LINES} --output=cat --no-pager`;
+  const lines = (await shell.run(command))?.output.trim() ?? '';
+  return lines === ''
+    ? ''
+    : `; its journal ends: ${lines
+        .replaceAll(/\s*\n\s*/g, ' | ')
+        .replaceAll(/[^\x20-\x7e]/g, '?')
+        .slice(-JOURNAL_CHARS)}`;
 }
 
 async function whatItSays({ shell }: RunningMachine): Promise<string> {

@@ -81,6 +81,7 @@ function wellAnswer(command: string, states: Readonly<Record<string, string>> = 
   const good = (output: string): Answer => ({ status: 0, output });
   if (command.startsWith('systemctl show')) return good(unitBlocks(command, states));
   if (command.includes('is-system-running')) return { status: 1, output: '' };
+  if (command.startsWith('journalctl')) return good('no disk\n  giving up \u001b\n');
   if (command === 'uname -n') return good('bip\n');
   if (command.includes('/run/edgefab/cache.source'))
     return good(`disk /dev/vdb1\nro,nodev\n{"cacheId":"${CACHE}"}\n`);
@@ -222,7 +223,7 @@ describe('an install that does not go well', () => {
     [
       'its unit fails',
       installing(() => undefined, { 'install-to-disk.service': 'failed' }),
-      'install-to-disk.service: failed (x), x; keep-cache: done',
+      'install-to-disk.service: failed (x), x; its journal ends: no disk | giving up ?',
     ],
     [
       'the machine switches itself off',
