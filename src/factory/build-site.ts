@@ -13,6 +13,7 @@ import { type EmbeddedSite, embedSite } from './embed-site.ts';
 import { earlierReceipt, finishedReceipt } from './finished-receipt.ts';
 import type { Build } from './open-build.ts';
 import { type IdentifiedSite, identifySite, type PatchedSite } from './patch-site.ts';
+import { holdReceipt } from './receipt/hold-receipt.ts';
 import { RECEIPT_FILE, type Receipt } from './receipt/receipt.ts';
 import { signReceipt } from './receipt/sign-receipt.ts';
 import { refuseUnsupported } from './refuse-unsupported.ts';
@@ -62,12 +63,14 @@ export async function buildSite(
       place: { file: folder },
     });
   }
-  await removeTemporaries(folder);
+  await removeTemporaries(folder, host);
   return await buildHeld(build, site, folder, options, host);
 }
 
 /** What a killed run was writing, keys among it; nobody else is at work in the folder now. */
-async function removeTemporaries(folder: string): Promise<void> {
+async function removeTemporaries(folder: string, host: Pick<Host, 'sleep'>): Promise<void> {
+  // Whoever adds to the receipt writes it under such a name too.
+  using _receipt = await holdReceipt(folder, host);
   for (const name of await readdir(folder))
     if (/\.[0-9]+\.tmp$/.test(name)) await rm(join(folder, name), { force: true });
 }
@@ -99,6 +102,8 @@ async function buildHeld(
   const described = describe(build, site, { patched, inputs, coverage, embedded, shelf });
   const { signingKey } = build;
   const path = join(folder, RECEIPT_FILE);
+  // A stick that is written now must not be lost between reading and writing.
+  using _receipt = await holdReceipt(folder, host);
   const receipt = withSticks(
     signingKey === undefined ? described : signReceipt(described, signingKey),
     await earlierReceipt(path),
@@ -107,7 +112,10 @@ async function buildHeld(
   return { state: 'built', receipt };
 }
 
-/** Which sticks a site was given stays known when it is built again; each says which ISO it has. */
+/**
+ * Which sticks a site was given stays known when it is built again; each says which ISO it has. What was rehearsed was
+ * another build.
+ */
 function withSticks(receipt: Receipt, earlier: Receipt | undefined): Receipt {
   return earlier?.sticks === undefined ? receipt : { ...receipt, sticks: earlier.sticks };
 }

@@ -31,7 +31,7 @@ export interface MadeSticks {
 export async function makeSticks(
   pairs: readonly { readonly path: string; readonly iso: string }[],
   options: MakeSticksOptions,
-  host: Pick<Host, 'run' | 'now'>,
+  host: Pick<Host, 'run' | 'now' | 'sleep'>,
 ): Promise<MadeSticks> {
   const images = new Map<string, BootImage>();
   try {
@@ -65,13 +65,13 @@ export async function makeSticks(
       { ...options, onHashed: (image, sha256) => assertReceipt(image.path, sha256) },
       host,
     );
-    return { results, receipts: await keepReceipts(results) };
+    return { results, receipts: await keepReceipts(results, host) };
   } finally {
     for (const { file } of images.values()) await file.close();
   }
 }
 
-async function keepReceipts(results: readonly StickResult[]): Promise<string[]> {
+async function keepReceipts(results: readonly StickResult[], host: Pick<Host, 'sleep'>): Promise<string[]> {
   const entries = new Map<string, StickEntry[]>();
   for (const result of results) {
     if (result.state !== 'written') continue;
@@ -89,7 +89,7 @@ async function keepReceipts(results: readonly StickResult[]): Promise<string[]> 
   }
   const receipts: string[] = [];
   for (const [iso, sticks] of entries) {
-    const receipt = await appendSticks(iso, sticks).catch((cause: unknown) => {
+    const receipt = await appendSticks(iso, sticks, host).catch((cause: unknown) => {
       throw new EdgefabError(
         `${sticks.length} sticks of ${iso} are written and read back equal, but its receipt was not kept: ${cause instanceof Error ? cause.message : String(cause)}`,
         {

@@ -106,6 +106,46 @@ describe('receipts', () => {
     writeFileSync(own, text);
   });
 
+  test('keep how a build was rehearsed, outside the signature, until it is built again', async () => {
+    const rehearsal = {
+      endedAt: '2026-11-21T12:00:00Z',
+      writer: 'edgefab/1.0.0',
+      verdict: 'failed',
+      firmware: 'bios',
+      accelerator: 'kvm',
+      memoryMiB: 16_384,
+      network: 'dropped',
+      clock: null,
+      seconds: 400.5,
+      phases: [{ phase: 'live', seconds: 400.5 }],
+      checks: [
+        { phase: 'live', name: 'boot', state: 'good' },
+        { phase: 'live', name: 'host name', state: 'failed' },
+        { phase: 'live', name: 'registry', state: 'unknown' },
+      ],
+      payloadBytes: 0,
+    } as const;
+    const own = factory.at('out', 'beta', 'receipt.json');
+    const text = readFileSync(own, 'utf8');
+    const { buildId } = JSON.parse(text) as Receipt;
+    const verified = async (...rehearsals: readonly object[]) => {
+      writeFileSync(own, JSON.stringify({ ...(JSON.parse(text) as Receipt), rehearsals }));
+      return await runEdgefab(['receipt', 'verify', 'out/beta', '--key', 'receipt.pub'], { cwd });
+    };
+    const failed = await verified({ ...rehearsal, buildId });
+    expect(failed).toMatchObject({ status: 0 });
+    expect(failed.stdout).toContain('rehearsal 2026-11-21T12:00:00Z: failed, live, bios, kvm\n');
+    expect(failed.stderr).toContain(
+      'beta: its last rehearsal, 2026-11-21T12:00:00Z, failed: host name, registry',
+    );
+    const passed = { ...rehearsal, buildId, verdict: 'passed', checks: [] };
+    expect(await verified({ ...rehearsal, buildId }, passed)).toMatchObject({ status: 0, stderr: '' });
+    const other = await verified(passed, { ...passed, buildId: 'c'.repeat(64) });
+    expect(other.stderr).toContain('was of another build, cccc');
+    expect(await runEdgefab(['batch', 'beta', '--rebuild', '--quiet'], { cwd })).toMatchObject({ status: 0 });
+    expect(readFileSync(own, 'utf8')).toBe(text);
+  });
+
   test.each<[string, (receipt: Receipt) => unknown, string[], number, string]>([
     [
       'changed',

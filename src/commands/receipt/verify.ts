@@ -11,7 +11,8 @@ export default class ReceiptVerify extends EdgefabCommand {
   static override summary = 'Check receipts: signature, every byte of the ISO, and the build inside it';
   static override description =
     'Takes receipts, folders of sites, or the output folder of a factory. A signature covers what was built; the sticks ' +
-    'an ISO was written to are added later and are not signed.';
+    'an ISO was written to and its rehearsals are added later and are not signed. Warns when the last rehearsal failed, or ' +
+    'was of another build.';
   static override examples = [
     '<%= config.bin %> receipt verify out/bip',
     '<%= config.bin %> receipt verify out --key receipt.pub --require-signature',
@@ -68,6 +69,10 @@ export default class ReceiptVerify extends EdgefabCommand {
       for (const { serial, model, writtenAt } of receipt.sticks ?? [])
         this.print(
           `  stick ${serial ?? 'without a serial'} (${model ?? 'unknown model'}), written ${writtenAt}`,
+        );
+      for (const { endedAt, verdict, firmware, accelerator, phases } of receipt.rehearsals ?? [])
+        this.print(
+          `  rehearsal ${endedAt}: ${verdict}, ${phases.map(({ phase }) => phase).join(' and ')}, ${firmware}, ${accelerator}`,
         );
       for (const warning of warnings) this.say('warn', `${receipt.site}: ${warning}`);
     }

@@ -70,7 +70,33 @@ const stick = z.strictObject({
   readBack: z.literal('equal'),
 });
 
-/** Over the canonical JSON (RFC 8785) of the receipt without `signature` and `sticks`. */
+/** `live`: the system on the stick, until its disk is written. `installed`: the node, from its first start. */
+const phase = z.enum(['live', 'installed']);
+
+/** What starting the build in a virtual machine gave. */
+const rehearsal = z.strictObject({
+  /** Of what was rehearsed: the receipt's own. */
+  buildId: sha256,
+  endedAt: time,
+  /** edgefab/VERSION that rehearsed. */
+  writer: z.string(),
+  verdict: z.enum(['passed', 'failed']),
+  firmware: z.enum(['bios', 'uefi']),
+  accelerator: z.enum(['kvm', 'tcg']),
+  memoryMiB: count,
+  /** What its cards led to. */
+  network: z.enum(['dropped', 'no-route', 'answers']),
+  /** What its clock said whenever it was switched on; null: the true time. */
+  clock: time.nullable(),
+  seconds: z.number().nonnegative(),
+  /** Those that were begun, and when each ended, since the machine was switched on. */
+  phases: z.array(z.strictObject({ phase, seconds: z.number().nonnegative() })),
+  checks: z.array(z.strictObject({ phase, name: z.string(), state: z.enum(['good', 'failed', 'unknown']) })),
+  /** What its cards were sent from outside. */
+  payloadBytes: count,
+});
+
+/** Over the canonical JSON (RFC 8785) of the receipt without `signature`, `sticks` and `rehearsals`. */
 const signature = z.strictObject({
   algorithm: z.literal('ed25519'),
   /** sha256 of the public key as DER (SubjectPublicKeyInfo). */
@@ -102,6 +128,8 @@ export const receiptSchema = z.strictObject({
   spilled: z.array(spilledFile).optional(),
   warnings: z.array(z.string()),
   sticks: z.array(stick).optional(),
+  /** The last ten of this build, the newest last. */
+  rehearsals: z.array(rehearsal).optional(),
   signature: signature.optional(),
 });
 

@@ -10,8 +10,13 @@ function keyIdOf(key: KeyObject): string {
   return createHash('sha256').update(spki).digest('hex');
 }
 
-/** What a signature covers: all that was known when the ISO was built. Sticks are written later. */
-function signedBytes({ signature: _signature, sticks: _sticks, ...built }: Receipt): Uint8Array {
+/** What a signature covers: all that was known when the ISO was built. Sticks and rehearsals come later. */
+function signedBytes({
+  signature: _signature,
+  sticks: _sticks,
+  rehearsals: _rehearsals,
+  ...built
+}: Receipt): Uint8Array {
   return Buffer.from(canonicalJson(JSON.parse(JSON.stringify(built)) as Json));
 }
 

@@ -26,7 +26,7 @@ export interface VerifiedReceipt {
   readonly iso: string;
   /** `unchecked`: it is signed, and no key was given to check it with. */
   readonly signature: 'none' | 'unchecked' | 'good';
-  /** True and worth knowing: certificates that have ended. */
+  /** True and worth knowing: certificates that have ended, a rehearsal that failed or was of another build. */
   readonly warnings: readonly string[];
 }
 
@@ -55,7 +55,12 @@ export async function verifyReceipt(
   if (digest !== receipt.iso.sha256) throw differs('sha256', digest, receipt.iso.sha256);
   const buildId = await embeddedBuildId(iso);
   if (buildId !== receipt.buildId) throw differs('build id', buildId ?? 'not there', receipt.buildId);
-  return { receipt, iso, signature, warnings: lifeWarnings(receipt, now()) };
+  return {
+    receipt,
+    iso,
+    signature,
+    warnings: [...lifeWarnings(receipt, now()), ...rehearsalWarnings(receipt)],
+  };
 }
 
 function signatureState(
@@ -102,4 +107,18 @@ async function embeddedBuildId(path: string): Promise<string | undefined> {
 function lifeWarnings({ certificates }: Receipt, now: Date): string[] {
   if (certificates === null || new Date(certificates.notAfter) > now) return [];
   return [`the certificates inside ended at ${certificates.notAfter}: this ISO will not install any more`];
+}
+
+/** Of those of this build the newest counts: what an earlier one found has been seen to, or was the machine's fault. */
+function rehearsalWarnings({ buildId, rehearsals = [] }: Receipt): string[] {
+  const warnings = rehearsals
+    .filter((each) => each.buildId !== buildId)
+    .map(
+      (each) =>
+        `the rehearsal of ${each.endedAt} was of another build, ${each.buildId}: it tells nothing of this one`,
+    );
+  const newest = rehearsals.findLast((each) => each.buildId === buildId);
+  if (newest?.verdict !== 'failed') return warnings;
+  const wrong = newest.checks.filter(({ state }) => state !== 'good').map(({ name }) => name);
+  return [...warnings, `its last rehearsal, ${newest.endedAt}, failed: ${wrong.join(', ')}`];
 }

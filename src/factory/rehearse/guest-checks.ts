@@ -1,15 +1,17 @@
 import type { LockedImage } from '../../mirror/resolve/lock.ts';
 import type { Site } from '../site.ts';
 import type { GuestShell } from './guest-shell.ts';
+import type { Phase } from './rehearsal.ts';
 
-/** What the machine must be like, as the site, its receipt and the lock say. */
+/** What the machine must be like in one phase, as the site, its receipt and the lock say. */
 export interface Expected {
-  readonly site: Pick<Site, 'hostname' | 'network' | 'cache'>;
+  readonly phase: Phase;
+  readonly site: Pick<Site, 'hostname' | 'network' | 'cache' | 'dns' | 'clusterName' | 'domain'>;
   readonly buildId: string;
   readonly cacheId: string;
   /** Port of the registry on loopback. */
   readonly port: number;
-  /** What the bootstrap pulls. */
+  /** What is pulled in this phase. */
   readonly images: readonly Pick<LockedImage, 'source' | 'digest' | 'requiredBy'>[];
 }
 
@@ -20,6 +22,11 @@ export interface Found {
   readonly detail: string;
 }
 
+/** Where a phase has the id of its build. */
+const BUILD_FILE: Readonly<Record<Phase, string>> = {
+  live: '/etc/edgefab/build.json',
+  installed: '/etc/edgefab/site.env',
+};
 /** An emulated machine takes half a minute for what takes half a second elsewhere. */
 const LOOK_MS = 180_000;
 const PULL_MS = 600_000;
@@ -62,14 +69,16 @@ function contains(wanted: readonly string[]): (output: string) => { good: boolea
 
 /** Gives the checks in the order they are to be made: a terminal has one shell. */
 export function guestChecks(expected: Expected, shell: GuestShell): (() => Promise<Found>)[] {
-  const { site, buildId } = expected;
+  const { phase, site, buildId } = expected;
+  const build = BUILD_FILE[phase];
   const ignition = (): Promise<Found> =>
-    look(shell, 'Ignition applied', 'cat /etc/edgefab/build.json', (output) => ({
+    look(shell, 'Ignition applied', `cat ${build}`, (output) => ({
       good: output.includes(buildId),
       detail: output.includes(buildId) ? `build ${buildId}` : `want build ${buildId}, got ${shown(output)}`,
     }));
   const images = expected.images.map((image) => () => imageCheck(image, site.cache.mode, shell));
-  return [ignition, ...networkChecks(site, shell), ...cacheChecks(expected, shell), ...images];
+  const installed = phase === 'installed' ? nodeChecks(site, shell) : [];
+  return [ignition, ...networkChecks(site, shell), ...installed, ...cacheChecks(expected, shell), ...images];
 }
 
 function networkChecks({ hostname, network }: Expected['site'], shell: GuestShell): (() => Promise<Found>)[] {
@@ -84,6 +93,27 @@ function networkChecks({ hostname, network }: Expected['site'], shell: GuestShel
     ...check('address', 'ip -oneline address', addresses),
     ...check('gateway', 'ip route show default; ip -6 route show default', gateways),
     ...check('name servers', 'cat /etc/resolv.conf', dns),
+  ];
+}
+
+/** What only the node has: the names of its cluster, and a copy of the cache of its own. */
+function nodeChecks(site: Expected['site'], shell: GuestShell): (() => Promise<Found>)[] {
+  const { clusterName, domain, dns, cache } = site;
+  const names = (): Promise<Found> => {
+    const name = `api-int.${clusterName}.${domain}`;
+    return look(shell, 'names of the cluster', `getent ahosts ${name}`, (output) => ({
+      good: output.trim() !== '',
+      detail: `${name} is ${shown(output.split(/\s/)[0] ?? '')}`,
+    }));
+  };
+  const kept = (): Promise<Found> =>
+    look(shell, 'cache kept', 'cat /run/edgefab/keep-cache.status', (output) => ({
+      good: output.startsWith('done '),
+      detail: shown(output),
+    }));
+  return [
+    ...(dns === 'local' && domain !== undefined ? [names] : []),
+    ...(cache.mode === 'registry' && cache.keepOnNode && cache.location === 'usb' ? [kept] : []),
   ];
 }
 

@@ -6,6 +6,8 @@ export interface GuestUnit {
   /** `waiting`: it has not begun or is not done yet. `skipped`: its condition does not hold. */
   readonly state: 'good' | 'failed' | 'waiting' | 'skipped';
   readonly detail: string;
+  /** Whether the machine has a unit of this name. */
+  readonly isThere: boolean;
 }
 
 /** Long: a question asked again before it was answered only makes a slow machine slower. */
@@ -31,7 +33,7 @@ function unitOf(block: string): GuestUnit {
   );
   const get = (key: string): string => told.get(key) ?? '';
   const detail = `${get('ActiveState')} (${get('SubState')}), ${get('Result')}`;
-  return { name: get('Id'), state: stateOf(get), detail };
+  return { name: get('Id'), state: stateOf(get), detail, isThere: get('LoadState') !== 'not-found' };
 }
 
 function stateOf(get: (key: string) => string): GuestUnit['state'] {

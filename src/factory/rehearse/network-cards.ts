@@ -1,11 +1,24 @@
 import type { MachineNetwork, NetworkInterface } from '../../boot/network/machine-network.ts';
 import { type InterfaceAddress, parseInterfaceAddress, parseIp } from '../../formats/ip-address.ts';
 
+/** The IPv4 subnet around a card; addresses dotted. */
+export interface CardSubnet {
+  /** Of the machine. */
+  readonly address: string;
+  readonly prefix: number;
+  readonly router: string;
+  /** The site's, where it has one on this link. */
+  readonly nameServer: string;
+}
+
 /** A network card of a rehearsed machine: what follows its id in QEMU's `-netdev` and in `-device`. */
 export interface VirtualCard {
   readonly mac: string;
   readonly netdev: string;
   readonly device: string;
+  /** Undefined where the site gives it no IPv4 address. */
+  readonly subnet: CardSubnet | undefined;
+  readonly hasIpv6: boolean;
 }
 
 /** The cards of a machine, and whether its slots must not be told by ACPI, as names like enp0s25 want it. */
@@ -16,7 +29,7 @@ export interface CardPlan {
   readonly notes: readonly string[];
 }
 
-/** A network of its own that leads nowhere: what the machine sends is dropped without an answer. */
+/** A network of its own that leads nowhere: a connection is refused, all else is dropped without an answer. */
 const RESTRICTED = 'user,restrict=on';
 /** PCI slots of the machine that are taken: host bridge, ISA bridge, display. */
 const FIRST_SLOT = 3;
@@ -41,11 +54,9 @@ function cardsOf({ name, mac, bond, addresses, gateway }: NetworkInterface): Car
 }
 
 /** The options that put the site's own subnet around the machine, its router and name server at their addresses. */
-function subnetOptions({ addresses, gateway }: Card, dns: readonly string[]): string[] {
-  const parsed = addresses.map(parseInterfaceAddress).filter((each) => each !== undefined);
-  const four = parsed.find(({ bits }) => bits === 32);
-  const six = parsed.find(({ bits }) => bits === 128);
-  const options = four === undefined ? [] : ipv4Options(four, gateway, dns);
+function subnetOptions({ addresses }: Card, four: CardSubnet | undefined): string[] {
+  const six = addresses.map(parseInterfaceAddress).find((each) => each?.bits === 128);
+  const options = four === undefined ? [] : ipv4Options(four);
   if (four === undefined && six !== undefined) options.push('ipv4=off');
   if (six === undefined) return [...options, ...(four === undefined ? [] : ['ipv6=off'])];
   return [...options, `ipv6-prefix=${prefixText(six)}`, `ipv6-prefixlen=${six.prefix}`];
@@ -63,23 +74,34 @@ function dotted(value: bigint): string {
   return [24n, 16n, 8n, 0n].map((shift) => String((value >> shift) & 255n)).join('.');
 }
 
-function ipv4Options(own: InterfaceAddress, gateway: string | undefined, dns: readonly string[]): string[] {
-  const size = 1n << BigInt(32 - own.prefix);
-  const network = (own.value / size) * size;
+function networkOf(value: bigint, prefix: number): bigint {
+  const size = 1n << BigInt(32 - prefix);
+  return (value / size) * size;
+}
+
+function subnetOf({ addresses, gateway }: Card, dns: readonly string[]): CardSubnet | undefined {
+  const own = addresses.map(parseInterfaceAddress).find((each) => each?.bits === 32);
+  if (own === undefined) return undefined;
+  const network = networkOf(own.value, own.prefix);
   const inside = (text: string | undefined): bigint | undefined => {
     const ip = text === undefined ? undefined : parseIp(text);
-    return ip?.bits === 32 && ip.value / size === own.value / size ? ip.value : undefined;
+    return ip?.bits === 32 && networkOf(ip.value, own.prefix) === network ? ip.value : undefined;
   };
   const free = (...taken: readonly (bigint | undefined)[]): bigint =>
     [1n, 2n, 3n].map((step) => network + step).find((each) => !taken.includes(each)) ?? network + 1n;
   const router = inside(gateway) ?? free(own.value);
   const server = dns.map(inside).find((each) => each !== undefined && each !== router && each !== own.value);
-  return [
-    `net=${dotted(network)}/${own.prefix}`,
-    `host=${dotted(router)}`,
-    `dns=${dotted(server ?? free(own.value, router))}`,
-    `dhcpstart=${own.text}`,
-  ];
+  return {
+    address: own.text,
+    prefix: own.prefix,
+    router: dotted(router),
+    nameServer: dotted(server ?? free(own.value, router)),
+  };
+}
+
+function ipv4Options({ address, prefix, router, nameServer }: CardSubnet): string[] {
+  const network = networkOf(parseIp(address)?.value ?? 0n, prefix);
+  return [`net=${dotted(network)}/${prefix}`, `host=${router}`, `dns=${nameServer}`, `dhcpstart=${address}`];
 }
 
 /** Plans a card for each the site names, with its MAC address, its name where the slot decides it, and its subnet. */
@@ -96,9 +118,12 @@ export function planCards(network: MachineNetwork | undefined): CardPlan {
     const place = card.name === undefined ? '' : placeOf(card.name, slotsByPath);
     if (place === undefined && card.mac === undefined)
       notes.push(`no card can be given the name ${card.name} here: the network of the site will not come up`);
+    const subnet = subnetOf(card, network?.dns ?? []);
     return {
       mac,
-      netdev: [RESTRICTED, ...subnetOptions(card, network?.dns ?? [])].join(','),
+      subnet,
+      hasIpv6: card.addresses.some((each) => parseInterfaceAddress(each)?.bits === 128),
+      netdev: [RESTRICTED, ...subnetOptions(card, subnet)].join(','),
       device: `virtio-net-pci,mac=${mac}${place ?? ''}`,
     };
   });

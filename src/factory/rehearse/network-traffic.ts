@@ -20,6 +20,8 @@ export interface NetworkTraffic {
   /** Bytes that programs of the machine were sent, those that only answer for names, time and addresses left out. */
   readonly payloadBytes: number;
   readonly frames: number;
+  /** Addresses the machine sent from, those that hold on the link alone left out. */
+  readonly addresses: readonly string[];
 }
 
 const DNS = 53;
@@ -43,6 +45,13 @@ function queriedName(message: Buffer): string {
 function isLinkWide(address: string): boolean {
   const first = Number(address.split('.')[0]);
   return address === '255.255.255.255' || (first >= 224 && first <= 239) || address.startsWith('ff');
+}
+
+/** Not one of a machine that has none yet, nor one of the link (RFC 3927, RFC 4291 section 2.5.6). */
+function isOwnAddress(address: string): boolean {
+  return (
+    address !== '' && address !== '0.0.0.0' && address !== '::' && !/^(?:169\.254\.|fe80:)/.test(address)
+  );
 }
 
 function hostPort(host: string, port: number): string {
@@ -84,6 +93,7 @@ export function describeTraffic(frames: readonly CapturedFrame[], macs: readonly
   const own = new Set(macs.map((mac) => mac.toLowerCase()));
   const start = frames[0]?.timeMs ?? 0;
   const found = new Map<string, Seen & { count: number; firstSeconds: number }>();
+  const addresses = new Set<string>();
   let payloadBytes = 0;
   for (const { timeMs, bytes } of frames) {
     const source = [...bytes.subarray(MAC_BYTES, 2 * MAC_BYTES)]
@@ -94,11 +104,17 @@ export function describeTraffic(frames: readonly CapturedFrame[], macs: readonly
       payloadBytes += payloadOf(packet);
       continue;
     }
+    if ('from' in packet && isOwnAddress(packet.from)) addresses.add(packet.from);
     const seen = askedBy(packet);
     if (seen === undefined) continue;
     const key = `${seen.kind} ${seen.to} ${seen.about ?? ''}`;
     const entry = found.get(key) ?? { ...seen, count: 0, firstSeconds: (timeMs - start) / 1000 };
     found.set(key, { ...entry, count: entry.count + 1 });
   }
-  return { attempts: [...found.values()], payloadBytes, frames: frames.length };
+  return {
+    attempts: [...found.values()],
+    payloadBytes,
+    frames: frames.length,
+    addresses: [...addresses].sort(),
+  };
 }

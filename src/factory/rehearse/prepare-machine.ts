@@ -16,6 +16,8 @@ export interface MachineOptions {
   readonly memoryMiB: number | undefined;
   readonly firmware: 'bios' | 'uefi';
   readonly processors: number;
+  /** What its clock says whenever it is switched on; the true time unless given. */
+  readonly clock?: Date | undefined;
 }
 
 /** A machine that can be started, and what it has otherwise than the site's. */
@@ -61,7 +63,7 @@ export async function prepareMachine(
       cacheDisk: ownCache ? undefined : disk,
       startsFrom: 'stick',
       target: { ...target, bus: bus ?? 'scsi' },
-      clock: undefined,
+      clock: options.clock,
       cards,
       slotsByPath,
       uefi: firmware === 'uefi' ? await prepareUefi(inside('vars.fd')) : undefined,

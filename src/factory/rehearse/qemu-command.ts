@@ -41,12 +41,15 @@ export function machineFiles(plan: Pick<MachinePlan, 'logFolder' | 'socketFolder
   readonly captures: readonly string[];
   readonly shell: string;
   readonly control: string;
+  /** A control socket for one who only listens: QEMU serves one client a socket at a time. */
+  readonly events: string;
 } {
   return {
     console: join(plan.logFolder, 'console.log'),
     captures: plan.cards.map((_, index) => join(plan.logFolder, `network-${index}.pcap`)),
     shell: join(plan.socketFolder, 'shell'),
     control: join(plan.socketFolder, 'control'),
+    events: join(plan.socketFolder, 'events'),
   };
 }
 
@@ -82,7 +85,7 @@ export function qemuArguments(plan: MachinePlan): string[] {
   const accelerator = plan.accelerator === 'kvm' ? ['kvm', 'host'] : ['tcg,thread=multi', 'Nehalem'];
   const [accel = '', cpu = ''] = accelerator;
   const cards = plan.cards.flatMap(({ netdev, device }, index) => [
-    ...['-netdev', netdev.replace('user', `user,id=net${index}`)],
+    ...['-netdev', netdev.replace(/^[a-z]+/, `$&,id=net${index}`)],
     ...['-device', `${device},netdev=net${index}`],
     ...[
       '-object',
@@ -125,6 +128,6 @@ export function qemuArguments(plan: MachinePlan): string[] {
       '-serial',
       'chardev:shell',
     ],
-    ...['-qmp', `unix:${value(files.control)},server=on,wait=off`],
+    ...[files.control, files.events].flatMap((path) => ['-qmp', `unix:${value(path)},server=on,wait=off`]),
   ];
 }

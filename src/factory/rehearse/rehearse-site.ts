@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Ignition } from '../../boot/ignition/ignition.ts';
 import { REGISTRY_PORT } from '../../boot/patch/registry-settings.ts';
 import { EdgefabError } from '../../errors.ts';
-import { parsePcap } from '../../formats/pcap.ts';
 import type { Host } from '../../host/host.ts';
+import type { Lock } from '../../mirror/resolve/lock.ts';
 import { openFileHasher } from '../../mirror/store/file-hasher.ts';
 import { holdFile } from '../../mirror/store/hold-file.ts';
 import { writeFileDurably } from '../../mirror/store/write-file-durably.ts';
@@ -13,16 +13,28 @@ import type { Receipt } from '../receipt/receipt.ts';
 import { verifyReceipt } from '../receipt/verify-receipt.ts';
 import { loadLock } from '../resolve-lock.ts';
 import type { Site } from '../site.ts';
+import { EDGEFAB_VERSION } from '../version.ts';
+import { capturedTraffic, seenFromOutside, trafficCheck } from './captured-traffic.ts';
+import { planCardNetwork } from './card-network.ts';
+import type { Patience } from './come-to-rest.ts';
 import { embeddedIgnition } from './embedded-ignition.ts';
 import type { Expected } from './guest-checks.ts';
+import { installedUnits, liveUnits } from './installed-units.ts';
+import { keepRehearsal } from './keep-rehearsal.ts';
 import { unitSettings } from './machine-parts.ts';
-import { describeTraffic, type NetworkTraffic } from './network-traffic.ts';
 import { type MachineOptions, prepareMachine } from './prepare-machine.ts';
 import { type MachinePlan, machineFiles } from './qemu-command.ts';
-import type { Check, Rehearsal } from './rehearsal.ts';
-import { type Watched, type WatchOptions, watchMachine } from './watch-machine.ts';
+import type { NetworkKind, Phase, Rehearsal } from './rehearsal.ts';
+import { openRehearsalLog } from './rehearsal-log.ts';
+import { rehearsePhases, type WantedPhase, type WantedPhases } from './rehearse-phases.ts';
+import { openSiteNetwork } from './site-network.ts';
 
-export interface RehearseOptions extends MachineOptions, WatchOptions {
+export interface RehearseOptions extends MachineOptions, Patience {
+  readonly network: NetworkKind;
+  /** Lets the machine install, and goes on with what it installed; undefined: ends before that. */
+  readonly install: { readonly stick: 'leave' | 'remove' } | undefined;
+  /** Told of each moment and check as it comes. */
+  readonly onNews: (line: string) => void;
   /** Where sockets and the disks that are thrown away go. */
   readonly temporaryFolder: string;
 }
@@ -31,12 +43,14 @@ type RehearseHost = Pick<Host, 'run' | 'sleep' | 'now' | 'randomBytes'>;
 
 /** Beside the ISO: one process at a time rehearses a site. */
 const LOCK_FILE = '.rehearsal.lock';
-const OWN_UNIT = /^edgefab-[\w-]+\.(?:service|path)$/;
-const MAX_CAPTURE_BYTES = 256 * 1024 ** 2;
+/** How a lock begins to say who on the node pulls an image before its kubelet runs. */
+const BY_NODE = 'after the reboot: ';
+/** The node has come up when this runs: it is not started before the operating system is the cluster's. */
+const NODE_UNITS = ['kubelet.service'];
 
 /**
  * Boots what was built for a site in a virtual machine whose network leads nowhere, and looks whether all that is
- * needed for an install is there. Logs and `rehearsal.json` go to `out/SITE/rehearsal/`. Throws what `verifyReceipt`
+ * needed for an install is there. Logs and `rehearsal.json` go to `out/SITE/rehearsal/`, what was found into the receipt. Throws what `verifyReceipt`
  * and `prepareMachine` throw, LOCK_STALE without a lock, SITE_BUSY while another process rehearses it, TOOL_FAILED when
  * QEMU does not run; a verdict is no error.
  */
@@ -48,7 +62,7 @@ export async function rehearseSite(
 ): Promise<Rehearsal> {
   const { receipt, iso } = await verifiedBuild(factory, site, options.signal, host);
   const ignition = await embeddedIgnition(iso);
-  const expected = await expectedOf(factory, site, receipt, ignition);
+  const built: Built = { site, receipt, ignition, lock: await builtLock(factory) };
   using held = await holdFile(join(dirname(iso), LOCK_FILE));
   if (held === undefined) {
     throw new EdgefabError(`site ${site.name} is being rehearsed by another edgefab`, {
@@ -65,51 +79,87 @@ export async function rehearseSite(
     // Not before: what is refused leaves the logs of the last rehearsal.
     await rm(logFolder, { recursive: true, force: true });
     await mkdir(logFolder, { mode: 0o700 });
-    const units = ignition.units
-      .filter(({ name, enabled }) => enabled === true && OWN_UNIT.test(name))
-      .map(({ name }) => name);
-    const { accelerator, ...watched } = await watchWherePossible(plan, units, expected, options, host);
-    const traffic = await trafficOf(plan);
-    const checks = [...watched.checks, trafficCheck(traffic, watched.seconds)];
+    const log = openRehearsalLog(options.onNews, host);
+    const wanted = wantedPhases(built, options);
+    await using network = await playNetwork(options.network, site, plan, host);
+    const starts = await rehearsePhases({ ...plan, cards: network.cards }, wanted, options, log, host);
+    const attempts: Rehearsal['attempts'][number][] = [];
+    let payloadBytes = 0;
+    const seconds = log.seconds();
+    const phases = log.phases();
+    for (const { phase } of phases) {
+      const plans = starts.filter((start) => start.phase === phase).map((start) => start.plan);
+      const traffic = await capturedTraffic(plans);
+      log.add(trafficCheck(traffic), phase);
+      const isDark = log.checks.some((check) => check.phase === phase && check.state === 'unknown');
+      if (phase === 'installed' && isDark) network.notes.push(seenFromOutside(traffic));
+      attempts.push(...traffic.attempts.map((attempt) => ({ phase, ...attempt })));
+      payloadBytes += traffic.payloadBytes;
+    }
+    const { checks, timeline } = log;
     const rehearsal: Rehearsal = {
       site: site.name,
       buildId: receipt.buildId,
+      endedAt: host.now().toISOString(),
+      writer: `edgefab/${EDGEFAB_VERSION}`,
       verdict: checks.every(({ state }) => state === 'good') ? 'passed' : 'failed',
       firmware: options.firmware,
-      accelerator,
+      accelerator: starts.at(-1)?.plan.accelerator ?? plan.accelerator,
       memoryMiB: plan.memoryMiB,
-      seconds: watched.seconds,
-      checks,
-      timeline: watched.timeline,
-      attempts: traffic.attempts,
-      payloadBytes: traffic.payloadBytes,
-      notes,
-      consoleLog: machineFiles(plan).console,
+      network: options.network,
+      clock: options.clock?.toISOString() ?? null,
+      seconds,
+      phases,
+      checks: [...checks],
+      timeline: [...timeline],
+      attempts,
+      payloadBytes,
+      notes: [...notes, ...network.notes],
+      consoleLog: machineFiles(starts.at(-1)?.plan ?? plan).console,
     };
     await writeFileDurably(join(logFolder, 'rehearsal.json'), `${JSON.stringify(rehearsal, null, 2)}\n`);
-    return rehearsal;
+    return await inReceipt(iso, rehearsal, host);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
-/** Starts without KVM where that cannot do all a boot loader does: it is so inside of some virtual machines. */
-async function watchWherePossible(
-  plan: MachinePlan,
-  units: readonly string[],
-  expected: Expected,
-  options: RehearseOptions,
-  host: RehearseHost,
-): Promise<Watched & Pick<MachinePlan, 'accelerator'>> {
-  const watched = await watchMachine(plan, units, expected, options, host);
-  if (watched !== 'stuck') return { ...watched, accelerator: plan.accelerator };
-  options.onNews('KVM gave up here: starting once more without it');
-  const slow = await watchMachine({ ...plan, accelerator: 'tcg' }, units, expected, options, host);
-  if (slow !== 'stuck') return { ...slow, accelerator: 'tcg' };
-  throw new EdgefabError('QEMU gave up on the machine', {
-    code: 'TOOL_FAILED',
-    suggestions: ['Rehearse on another workstation'],
+/** What was found is worth telling, also where the receipt cannot be added to. */
+async function inReceipt(iso: string, rehearsal: Rehearsal, host: Pick<Host, 'sleep'>): Promise<Rehearsal> {
+  const without = (why: string): Rehearsal => ({
+    ...rehearsal,
+    notes: [...rehearsal.notes, `the receipt does not have this rehearsal: ${why}`],
   });
+  try {
+    const path = await keepRehearsal(iso, rehearsal, host);
+    return path === undefined ? without('the site was built again meanwhile') : rehearsal;
+  } catch (error) {
+    return without(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/**
+ * The cards on the network that is wanted. A card with IPv6 alone stays on QEMU's own, which knows it: there nothing is
+ * answered but that a connection is refused.
+ */
+async function playNetwork(
+  kind: NetworkKind,
+  site: Site,
+  { cards }: MachinePlan,
+  host: Pick<Host, 'now'>,
+): Promise<AsyncDisposable & Pick<MachinePlan, 'cards'> & { readonly notes: string[] }> {
+  const network = await openSiteNetwork(
+    cards.map(({ subnet }) => planCardNetwork(kind, site, subnet)),
+    host,
+  );
+  const six = cards.filter(({ hasIpv6, subnet }) => hasIpv6 && subnet === undefined);
+  return {
+    cards: cards.map((card, index) =>
+      six.includes(card) ? card : { ...card, netdev: network.netdevs[index] ?? card.netdev },
+    ),
+    notes: six.map(({ mac }) => `--network is of IPv4: to the card ${mac} connections are refused`),
+    [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
+  };
 }
 
 async function verifiedBuild(
@@ -123,47 +173,44 @@ async function verifiedBuild(
   return await verifyReceipt(join(paths.out, name, 'receipt.json'), wanted, hasher, host);
 }
 
-async function expectedOf(
-  { paths }: Pick<Factory, 'paths'>,
-  site: Site,
-  { buildId, cacheId }: Receipt,
-  ignition: Ignition,
-): Promise<Expected> {
+async function builtLock({ paths }: Pick<Factory, 'paths'>): Promise<Lock> {
   const lock = await loadLock(paths.lock);
-  if (lock === undefined) {
-    throw new EdgefabError(`there is no ${paths.lock}: which images must be there?`, {
-      code: 'LOCK_STALE',
-      suggestions: ['Run edgefab precache and edgefab iso first'],
-      place: { file: paths.lock },
-    });
-  }
+  if (lock !== undefined) return lock;
+  throw new EdgefabError(`there is no ${paths.lock}: which images must be there?`, {
+    code: 'LOCK_STALE',
+    suggestions: ['Run edgefab precache and edgefab iso first'],
+    place: { file: paths.lock },
+  });
+}
+
+interface Built {
+  readonly site: Site;
+  readonly receipt: Pick<Receipt, 'buildId' | 'cacheId'>;
+  readonly ignition: Ignition;
+  readonly lock: Lock;
+}
+
+function wantedPhases(
+  { site, receipt: { buildId, cacheId }, ignition, lock }: Built,
+  { install }: Pick<RehearseOptions, 'install'>,
+): WantedPhases {
   const port = Number(unitSettings(ignition).get('EDGEFAB_PORT') ?? REGISTRY_PORT);
-  const images = lock.images.filter(({ roles }) => roles.includes('bootstrap'));
-  return { site, buildId, cacheId, port, images };
-}
-
-async function trafficOf(plan: MachinePlan): Promise<NetworkTraffic> {
-  const frames = [];
-  for (const path of machineFiles(plan).captures) {
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    const bytes = Buffer.alloc(Math.min(size, MAX_CAPTURE_BYTES));
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
-    frames.push(...parsePcap(bytes.subarray(0, bytesRead), path));
-  }
-  frames.sort((one, other) => one.timeMs - other.timeMs);
-  return describeTraffic(
-    frames,
-    plan.cards.map(({ mac }) => mac),
-  );
-}
-
-function trafficCheck({ payloadBytes, attempts, frames }: NetworkTraffic, seconds: number): Check {
-  const tried = attempts.reduce((sum, { count }) => sum + count, 0);
+  const wanted = (
+    phase: Phase,
+    units: readonly string[],
+    others: readonly string[],
+    images: Expected['images'],
+  ): WantedPhase => ({
+    awaited: { phase, units, others },
+    expected: { phase, site, buildId, cacheId, port, images },
+  });
+  const bootstrap = lock.images.filter(({ roles }) => roles.includes('bootstrap'));
+  const node = lock.images.filter(({ requiredBy }) => requiredBy.some((who) => who.startsWith(BY_NODE)));
   return {
-    name: 'nothing from outside',
-    state: payloadBytes === 0 ? 'good' : 'failed',
-    detail: `${payloadBytes} bytes of payload received in ${frames} frames; asked for something ${tried} times`,
-    seconds,
+    live: wanted('live', liveUnits(ignition), [], bootstrap),
+    installed:
+      install === undefined
+        ? undefined
+        : { ...wanted('installed', installedUnits(ignition), NODE_UNITS, node), ...install },
   };
 }

@@ -1,6 +1,7 @@
 import { EdgefabError } from '../../errors.ts';
 import type { Host, ProgramResult } from '../../host/host.ts';
 import { controlMachine } from './machine-control.ts';
+import { listenForEnd, type MachineEnd } from './machine-end.ts';
 import { type MachinePlan, machineFiles, qemuArguments } from './qemu-command.ts';
 
 const QEMU = 'qemu-system-x86_64';
@@ -10,6 +11,8 @@ const STOP_MS = 20_000;
 export interface VirtualMachine extends AsyncDisposable {
   /** Undefined while it runs. */
   result(): ProgramResult | undefined;
+  /** Whether it asked to be started again or switched itself off; known as soon as there is a result. */
+  end(): MachineEnd | undefined;
   /** Tells whether the processor could not go on: KVM gave up on what the machine does. */
   isStuck(): Promise<boolean>;
 }
@@ -18,20 +21,24 @@ export interface VirtualMachine extends AsyncDisposable {
 export function startMachine(plan: MachinePlan, host: Pick<Host, 'run' | 'sleep'>): VirtualMachine {
   let result: ProgramResult | undefined;
   let fault: unknown;
+  const { control, events } = machineFiles(plan);
+  const listener = listenForEnd(events, host);
   const ended = host.run(QEMU, qemuArguments(plan)).then(
-    (finished) => {
+    async (finished) => {
+      await listener.finish();
       result = finished;
     },
-    (error: unknown) => {
+    async (error: unknown) => {
+      await listener.finish();
       fault = error;
     },
   );
-  const { control } = machineFiles(plan);
   return {
     result: () => {
       if (fault !== undefined) throw fault;
       return result;
     },
+    end: () => listener.end(),
     isStuck: async () => {
       const answer = await controlMachine(control, 'query-status');
       return (

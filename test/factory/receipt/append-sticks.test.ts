@@ -1,7 +1,12 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { appendSticks, assertReceipt, type StickEntry } from '../../../src/factory/receipt/append-sticks.ts';
+import { realHost } from '../../../src/host/real-host.ts';
+import { holdFile } from '../../../src/mirror/store/hold-file.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const STICK: StickEntry = {
@@ -27,8 +32,8 @@ const RECEIPT = { kind: 'Receipt', later: { new: [1] }, iso: { file: 'oslo.iso',
 
 test('sticks are added, and all else is kept', async () => {
   const { iso, file } = beside(RECEIPT);
-  expect(await appendSticks(iso, [STICK])).toBe(file);
-  expect(await appendSticks(iso, [{ ...STICK, serial: 'A2' }])).toBe(file);
+  expect(await appendSticks(iso, [STICK], realHost)).toBe(file);
+  expect(await appendSticks(iso, [{ ...STICK, serial: 'A2' }], realHost)).toBe(file);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
     ...RECEIPT,
     sticks: [STICK, { ...STICK, serial: 'A2' }],
@@ -44,7 +49,7 @@ test.each([
 ])('without a receipt nothing is added: %s', async (_, receipt) => {
   const { iso } = beside(receipt);
   await assertReceipt(iso, 'ab');
-  expect(await appendSticks(iso, [STICK])).toBeUndefined();
+  expect(await appendSticks(iso, [STICK], realHost)).toBeUndefined();
 });
 
 test('an ISO that is not the one of its receipt is refused', async () => {
@@ -57,3 +62,47 @@ test('a broken receipt is told before anything is written', async () => {
   const { iso } = beside('{"kind":');
   await expect(assertReceipt(iso, 'ab')).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
 });
+
+const SOURCE = fileURLToPath(new URL('../../../src/', import.meta.url));
+const APPEND = `
+  const [, source, iso, stick] = process.argv;
+  const { appendSticks } = await import(source + 'factory/receipt/append-sticks.ts');
+  const { realHost } = await import(source + 'host/real-host.ts');
+  for (let turn = 0; turn < 5; turn += 1)
+    await appendSticks(iso, [{ ...JSON.parse(stick), serial: process.pid + '-' + turn }], realHost);
+`;
+
+test('of several processes that add at once none loses what another added', async () => {
+  const { iso, file } = beside(RECEIPT);
+  const run = promisify(execFile);
+  const processes = [1, 2, 3].map(() =>
+    run(process.execPath, ['--input-type=module', '-e', APPEND, SOURCE, iso, JSON.stringify(STICK)]),
+  );
+  await Promise.all([
+    ...processes,
+    ...[1, 2, 3].map((each) => appendSticks(iso, [{ ...STICK, serial: `here-${each}` }], realHost)),
+  ]);
+  const { sticks } = JSON.parse(readFileSync(file, 'utf8')) as { sticks: readonly StickEntry[] };
+  expect(new Set(sticks.map(({ serial }) => serial)).size).toBe(18);
+});
+
+test('a receipt that another keeps for itself is left alone', async () => {
+  const { iso, file } = beside(RECEIPT);
+  using held = await holdFile(join(dirname(iso), '.receipt.lock'));
+  expect(held).toBeDefined();
+  const added = appendSticks(iso, [STICK], { sleep: async () => undefined });
+  await expect(added).rejects.toMatchObject({ code: 'SITE_BUSY' });
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(RECEIPT);
+});
+
+const isRoot = process.getuid?.() === 0;
+
+test.skipIf(!isRoot)(
+  `what root adds stays its owner's${isRoot ? '' : ' (SKIPPED: needs root)'}`,
+  async () => {
+    const { iso, file } = beside(RECEIPT);
+    for (const path of [dirname(iso), file]) chownSync(path, 12_345, 12_345);
+    await appendSticks(iso, [STICK], realHost);
+    for (const path of [file, join(dirname(iso), '.receipt.lock')]) expect(statSync(path).uid).toBe(12_345);
+  },
+);

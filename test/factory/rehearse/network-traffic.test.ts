@@ -65,6 +65,18 @@ describe('what a machine asked for', () => {
     ]);
   });
 
+  test('by what addresses it is known', () => {
+    const sent = (from: string): Buffer => out(ipv4(6, from, AWAY, tcp(40000, 443, SYN)));
+    const { addresses } = traffic(
+      sent(OWN),
+      sent('0.0.0.0'),
+      sent('169.254.1.1'),
+      sent(OWN),
+      back(ipv4(1, AWAY, OWN, Buffer.alloc(8))),
+    );
+    expect(addresses).toEqual([OWN]);
+  });
+
   test('over IPv6, with and without a VLAN', () => {
     const from = `fd00${'0'.repeat(27)}5`;
     const to = `fd00${'0'.repeat(27)}1`;
