@@ -32,6 +32,8 @@ export interface AtRest {
 }
 
 const LOOK_MS = 1000;
+/** The longest a machine is left alone that takes its time to answer. */
+const MAX_PAUSE_MS = 10_000;
 /** The console of an installed system may say nothing: then the shell is tried all the same. */
 const OVERDUE_SECONDS = 120;
 const NAMES: Readonly<Record<Phase, string>> = { live: 'the live system', installed: 'the installed system' };
@@ -78,6 +80,7 @@ export async function comeToRest(
     if (result !== undefined) return { ...failed(endOf(running)), end: machine.end() };
     const isOverdue = phase === 'installed' && log.seconds() - running.startedAt > OVERDUE_SECONDS;
     hasShell ||= (console.isHandedOver() || isOverdue) && (await shell.isThere());
+    const askedAt = log.seconds();
     const asked = hasShell ? await askUnits(shell, [...own, ...others]) : undefined;
     units = asked?.filter(({ name, isThere }) => isThere || own.includes(name)) ?? units;
     if (asked !== undefined && asked.length > 0 && units.every(({ state }) => state !== 'waiting')) {
@@ -95,7 +98,9 @@ export async function comeToRest(
           : `not done in time: ${waiting.join(', ')}`,
       );
     }
-    await host.sleep(LOOK_MS, signal);
+    // A slow machine is not to be kept busy with answers.
+    const askedMs = (log.seconds() - askedAt) * 1000;
+    await host.sleep(Math.min(Math.max(LOOK_MS, 2 * askedMs), MAX_PAUSE_MS), signal);
   }
 }
 

@@ -8,7 +8,9 @@ import type { Host } from '../../host/host.ts';
 
 /**
  * What lets a rehearsal see the machine: the console on the first serial port, the initramfs' journal on it, root's
- * shell on the second (kernel-command-line(7)), and an end instead of a prompt where the initramfs fails.
+ * shell on the second (kernel-command-line(7)), and an end instead of a prompt where the initramfs fails. Without the
+ * guards against other programs on the same processor and without the audit log, which nothing here reads, an emulated
+ * machine takes a quarter less time.
  */
 export const REHEARSAL_KARGS: readonly string[] = [
   'console=ttyS0,115200n8',
@@ -16,6 +18,8 @@ export const REHEARSAL_KARGS: readonly string[] = [
   'rd.systemd.journald.forward_to_console=1',
   'rd.shell=0',
   'rd.emergency=poweroff',
+  'mitigations=off',
+  'audit=0',
 ];
 
 /**
