@@ -1,17 +1,20 @@
 import './assure-home.ts';
 import { dirname } from 'node:path';
-import { type Command, type Interfaces, Plugin } from '@oclif/core';
+import { type Command, execute, type Interfaces, Plugin } from '@oclif/core';
+import { exitNaturally } from './exit-naturally.ts';
 import { packagedText } from './packaged.ts';
-import { runProgram } from './run-program.ts';
+import { tuneMemory } from './tune-memory.ts';
 
 /** The modules of the commands by the ids the manifest has for them, each loaded when it is asked for. */
 export type CommandModules = Readonly<Record<string, () => Promise<{ readonly default: Command.Class }>>>;
 
 /** Runs the command line inside the single executable, where package and commands are no files to look for. */
 export async function mainExecutable(modules: CommandModules): Promise<void> {
+  tuneMemory();
+  exitNaturally();
   const plugin = new CarriedPlugin(modules);
   await plugin.load();
-  await runProgram({ loadOptions: { root: plugin.root, plugins: new Map([[plugin.name, plugin]]) } });
+  await execute({ loadOptions: { root: plugin.root, plugins: new Map([[plugin.name, plugin]]) } });
 }
 
 /** All of edgefab as oclif's one plugin, read from the executable. */

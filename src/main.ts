@@ -1,7 +1,11 @@
 import './assure-home.ts';
-import { runProgram } from './run-program.ts';
+import { execute } from '@oclif/core';
+import { exitNaturally } from './exit-naturally.ts';
+import { tuneMemory } from './tune-memory.ts';
 
 /** Runs the command line; the one entry point of `bin/edgefab.js`. */
 export async function main(importMetaUrl: string): Promise<void> {
-  await runProgram({ dir: importMetaUrl });
+  tuneMemory();
+  exitNaturally();
+  await execute({ dir: importMetaUrl });
 }

@@ -6,7 +6,7 @@
 # A status file holds one line, "STATE - TEXT" (that of the preload has a line an image). The state `stopped`
 # asks for a person.
 #
-# Needs: bash, coreutils, grep, sed. Settings, from /etc/edgefab/site.env by the unit:
+# Needs: bash, coreutils. Settings, from /etc/edgefab/site.env by the unit:
 #   EDGEFAB_SITE, EDGEFAB_BUILD_ID
 #   EDGEFAB_PHASE    live or installed
 #   EDGEFAB_RUN, EDGEFAB_ETC, EDGEFAB_INSTALL_DONE   for tests
@@ -20,91 +20,123 @@ run=${EDGEFAB_RUN:-/run/edgefab}
 etc=${EDGEFAB_ETC:-/etc}
 stamp=${EDGEFAB_INSTALL_DONE:-/opt/openshift/.install-to-disk.done}
 
-# One line of plain characters, bounded: programs' messages pass through here to a terminal, and agetty reads
-# backslashes as commands.
-plain() {
-  head -c 2000 | tr '\n\t\134' '  /' | tr -cd '\40-\176' | cut -c 1-400 | sed 's/ *$//'
+# Sets `plain` to a text as one line of plain characters, bounded: programs' messages pass through here to a terminal,
+# and agetty reads backslashes as commands. No process is started for it: this runs often, at the busiest time.
+make_plain() {
+  plain=${1:0:2000}
+  plain=${plain//[$'\n\t']/ }
+  plain=${plain//\\//}
+  plain=${plain//[^ -~]/}
+  plain=${plain:0:400}
+  plain=${plain%"${plain##*[! ]}"}
 }
 
-# Sums up the status file of the preload, one line an image.
-preload_line() {
-  local failed total
-  if grep -q '^stopped ' "$1"; then
-    plain <"$1"
-    return
+# Sets `text` to the head of a file; empty where there is none.
+read_head() {
+  text=
+  if [[ -r $1 ]]; then
+    IFS= read -r -d '' -n 65536 text 2>/dev/null <"$1" || true
   fi
-  total=$(grep -c . "$1" || true)
-  failed=$(grep -c '^failed ' "$1" || true)
+}
+
+# Sets `plain` to the sum of the preload's status file, one line an image.
+sum_up_preload() {
+  local line failed=0 total=0
+  while IFS= read -r line; do
+    case $line in
+      'stopped '*)
+        make_plain "$line"
+        return
+        ;;
+      'failed '*) failed=$((failed + 1)) ;;&
+      ?*) total=$((total + 1)) ;;
+    esac
+  done <"$1"
   if ((failed > 0)); then
-    printf 'stopped - %s of %s images could not be loaded, they come from the network' "$failed" "$total"
+    plain="stopped - $failed of $total images could not be loaded, they come from the network"
   else
-    printf 'done - all %s images are loaded' "$total"
+    plain="done - all $total images are loaded"
   fi
 }
 
+# Sets `report` to the whole text.
 render() {
-  local file name line faults=0 states=' ' given_back=no
-  if [[ -e $run/cache.released ]] || grep -qs '^done ' "$run/drop-cache.status"; then
+  local file name text plain faults=0 states=' ' given_back=no
+  read_head "$run/drop-cache.status"
+  if [[ -e $run/cache.released || $text == 'done '* ]]; then
     given_back=yes
   fi
+  make_plain "$site"
+  report="edgefab: site $plain, build "
+  make_plain "$build"
   if [[ $phase == live ]]; then
-    printf 'edgefab: site %s, build %s: installing (live system)\n' "$(plain <<<"$site")" "$(plain <<<"$build")"
+    report+="$plain: installing (live system)"
   else
-    printf 'edgefab: site %s, build %s: installed node\n' "$(plain <<<"$site")" "$(plain <<<"$build")"
+    report+="$plain: installed node"
   fi
-  if [[ -s $run/cache.source ]]; then
-    printf '  cache: %s\n' "$(plain <"$run/cache.source")"
+  read_head "$run/cache.source"
+  if [[ -n $text ]]; then
+    make_plain "$text"
+    report+=$'\n'"  cache: $plain"
   elif [[ $given_back == yes ]]; then
-    printf '  cache: given back\n'
+    report+=$'\n'"  cache: given back"
   else
-    printf '  cache: none is open\n'
+    report+=$'\n'"  cache: none is open"
   fi
   for file in "$run"/*.status; do
     [[ -s $file ]] || continue
-    name=$(basename "$file" .status)
+    name=${file##*/}
+    name=${name%.status}
     # Once the cache was given back its parts rest, and that is no fault.
     if [[ $given_back == yes && ($name == cache || $name == registry) ]]; then
       continue
     fi
     if [[ $name == preload ]]; then
-      line=$(preload_line "$file")
+      sum_up_preload "$file"
     else
-      line=$(plain <"$file")
+      read_head "$file"
+      make_plain "$text"
     fi
-    states+="$name:${line%% *} "
-    if [[ $line == stopped\ * ]]; then
+    states+="$name:${plain%% *} "
+    text=$plain
+    make_plain "$name"
+    if [[ $text == 'stopped '* ]]; then
       faults=$((faults + 1))
-      printf '! %s: %s\n' "$(plain <<<"$name")" "$line"
+      report+=$'\n'"! $plain: $text"
     else
-      printf '  %s: %s\n' "$(plain <<<"$name")" "$line"
+      report+=$'\n'"  $plain: $text"
     fi
   done
-  printf '  next: %s\n' "$(next_step "$faults" "$states")"
+  next_step "$faults" "$states"
+  report+=$'\n'"  next: $next"
 }
 
+# Sets `next` to what is to be done now.
 next_step() {
   local faults=$1 states=$2
   if ((faults > 0)); then
-    printf 'see to the lines with ! above; more in: journalctl -b -u "edgefab-*"'
+    next='see to the lines with ! above; more in: journalctl -b -u "edgefab-*"'
   elif [[ $phase == live && -e $stamp ]]; then
-    printf 'nothing: the disk is written and the machine restarts by itself; unplug the boot stick now'
+    next='nothing: the disk is written and the machine restarts by itself; unplug the boot stick now'
   elif [[ $phase == live ]]; then
-    printf 'nothing: leave boot stick, cache disk, power and network cable plugged in; the machine restarts by itself'
+    next='nothing: leave boot stick, cache disk, power and network cable plugged in; the machine restarts by itself'
   elif [[ $states == *' keep-cache:copying '* || $states == *' drop-cache:waiting '* ]]; then
-    printf 'nothing: leave the cache disk plugged in until this line says otherwise'
+    next='nothing: leave the cache disk plugged in until this line says otherwise'
   elif [[ $states == *' keep-cache:done '* || $states == *' drop-cache:done '* ]]; then
-    printf 'nothing: a cache disk may be unplugged'
+    next='nothing: a cache disk may be unplugged'
   else
-    printf 'nothing: leave the cache disk plugged in'
+    next='nothing: leave the cache disk plugged in'
   fi
 }
 
 # Replaces a file only when the text is new, whole or not at all.
 publish() {
-  mkdir -p "$(dirname "$1")"
-  if [[ -f $1 ]] && cmp -s - "$1" <<<"$2"; then
+  local text
+  read_head "$1"
+  if [[ -f $1 && $text == "$2"$'\n' ]]; then
     return 1
   fi
+  [[ -d ${1%/*} ]] || mkdir -p "${1%/*}"
   printf '%s\n' "$2" >"$1.new"
   mv -f "$1.new" "$1"
 }
@@ -112,10 +144,10 @@ publish() {
 changed=no
 # Once more where something changed meanwhile: systemd tells a running unit of no change.
 for _ in 1 2 3; do
-  text=$(render)
+  render
   again=no
-  publish "$etc/motd.d/60-edgefab" "$text" && again=yes
-  publish "$etc/issue.d/60-edgefab.issue" "$text" && again=yes
+  publish "$etc/motd.d/60-edgefab" "$report" && again=yes
+  publish "$etc/issue.d/60-edgefab.issue" "$report" && again=yes
   if [[ $again == no ]]; then
     break
   fi

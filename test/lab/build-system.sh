@@ -36,6 +36,7 @@ chroot "$root" dracut --quiet --force --no-hostonly --no-hostonly-cmdline --comp
 release
 trap - EXIT
 mv "$root/initrd.img" "$out/initrd.img"
+bash "$here/prune-root.sh" "$root"
 
 # As on CoreOS: what may be written to lies in /var, the rest of the root is read-only.
 # What would only be copied into memory at each boot.
@@ -56,8 +57,5 @@ mkdir "$root/var" "$root/sysroot" "$root/ostree"
 rm -f "$root/etc/resolv.conf" "$root/etc/hostname"
 # systemd enables by preset on the first boot only, and this is what makes a boot the first.
 echo uninitialized >"$root/etc/machine-id"
-for unit in systemd-firstboot systemd-hostnamed systemd-update-utmp getty@tty1; do
-  ln -sf /dev/null "$root/etc/systemd/system/$unit.service"
-done
 mksquashfs "$root" "$out/rootfs.img" -quiet -no-progress -noappend -comp zstd -Xcompression-level 3 -b 256K >/dev/null
 rm -rf --one-file-system "$root"

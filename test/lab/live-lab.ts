@@ -53,7 +53,7 @@ export async function labIso(generation: LabGeneration = 'json'): Promise<string
   const base = await keptPiece('base', baseKey, (folder) =>
     build('build-base.sh', folder, join(LAB_CACHE, 'debs')),
   );
-  const systemKey = keyOf([here('build-system.sh'), here('dracut'), here('root'), baseKey]);
+  const systemKey = keyOf([here('build-system.sh'), here('prune-root.sh'), here('dracut'), here('root'), baseKey]);
   const system = await keptPiece('system', systemKey, (folder) => build('build-system.sh', base, folder));
   const isoKey = keyOf([here('lab-iso.ts'), generation, systemKey]);
   const iso = await keptPiece('iso', isoKey, async (folder) => {
