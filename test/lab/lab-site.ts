@@ -1,24 +1,36 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withDropin } from '../../src/boot/ignition/edit-ignition.ts';
 import { serializeIgnition } from '../../src/boot/ignition/parse-ignition.ts';
-import { bipIgnition } from '../support/bip-ignition.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { makeCacheDisk } from './cache-disk.ts';
-import { edgefabIn, factoryText, type LabStock, type LabStockOptions, labStock } from './lab-stock.ts';
+import {
+  configOf,
+  edgefabIn,
+  factoryText,
+  type LabStock,
+  type LabStockOptions,
+  labStock,
+} from './lab-stock.ts';
 
 export interface LabSite {
   readonly folder: string;
   /** Image of the cache disk. */
   readonly disk: string;
   readonly stock: LabStock;
+  /** Each image of the release by its name in the payload. */
+  readonly components: ReadonlyMap<string, string>;
 }
 
 export interface LabSiteOptions extends LabStockOptions {
   readonly liveIso: string;
   /** Partition label of the cache disk, when it is to be wrong. */
   readonly label?: string;
-  readonly cache?: { readonly mode?: 'registry' | 'preload'; readonly location?: 'usb' | 'installDisk' };
+  /** `registry` unless given. */
+  readonly mode?: 'registry' | 'preload';
+  /** Where the cache is; `usb` unless given. */
+  readonly location?: 'usb' | 'installDisk';
   /** Changes a copy of the cache, which then goes onto the disk. */
   readonly damage?: (cache: string, stock: LabStock) => void;
 }
@@ -31,24 +43,31 @@ export const LAB_NETWORK = {
   dns: '192.168.86.27',
 } as const;
 
+/** The registry comes up in seconds, and in minutes on an emulated machine beside others. */
+const PATIENCE = {
+  name: '90-lab.conf',
+  contents: '[Service]\nEnvironment=EDGEFAB_READY_SECONDS=600\nTimeoutStartSec=15min\n',
+};
+
 /** Makes a factory with one site, `bip`, as a user would: its cache on a disk, its ISO built from the lab's image. */
 export async function makeLabSite(options: LabSiteOptions): Promise<LabSite> {
-  const { line, source = (releaseImage) => bipIgnition({ line, releaseImage }) } = options;
-  const { mode = 'registry', location = 'usb' } = options.cache ?? {};
+  const { mode = 'registry', location = 'usb' } = options;
   const stock = await labStock(options);
   const folder = tempFolder();
   const at = (name: string): string => join(folder, name);
   for (const name of ['imageset.yaml', 'edgefab.lock']) copyFileSync(join(stock.folder, name), at(name));
-  writeFileSync(at('bip.ign'), serializeIgnition(source(stock.releaseImage)), { mode: 0o600 });
+  const ignition = withDropin(configOf(options, stock), 'edgefab-registry-ready.service', PATIENCE);
+  writeFileSync(at('bip.ign'), serializeIgnition(ignition), { mode: 0o600 });
   const { mac, address, gateway, dns } = LAB_NETWORK;
   const site = `    machine: { ramMiB: 3072 }
+    ntp: { servers: [${gateway}] }
     cache: { mode: ${mode}, location: ${location} }
     network: { mac: "${mac}", address: ${address}, gateway: ${gateway}, dns: [${dns}] }
 `;
   const paths = `paths: { cache: ${stock.cache} }\n`;
   writeFileSync(at('factory.yaml'), factoryText(stock.releaseImage, options.liveIso, site, paths));
   await edgefabIn(folder, 'iso');
-  return { folder, disk: diskOf(options, stock, at), stock };
+  return { folder, disk: diskOf(options, stock, at), stock, components: stock.components };
 }
 
 function diskOf({ label, damage }: LabSiteOptions, stock: LabStock, at: (name: string) => string): string {

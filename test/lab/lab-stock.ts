@@ -25,8 +25,10 @@ export interface LabStock {
 export interface LabStockOptions {
   readonly line: DemoLine;
   readonly version: string;
-  /** The config of the sites, given its release image; a made-up one of the line unless given. */
-  readonly source?: (releaseImage: string) => Ignition;
+  /** Payload images the bootstrap runs; those of the made-up config unless given. */
+  readonly imageNames?: readonly string[];
+  /** The config of the sites, given the release and its components; a made-up one of the line unless given. */
+  readonly source?: (releaseImage: string, components: LabStock['components']) => Ignition;
   /** The single executable, to be taken along on the disk. */
   readonly executable?: string;
 }
@@ -55,11 +57,21 @@ sites:
 ${site}`;
 }
 
+/** The config of sites that stand on this release. */
+export function configOf(
+  { line, imageNames, source }: LabStockOptions,
+  { releaseImage, components }: Pick<LabStock, 'releaseImage' | 'components'>,
+): Ignition {
+  const made = { line, releaseImage, ...(imageNames === undefined ? {} : { imageNames }) };
+  return source?.(releaseImage, components) ?? bipIgnition(made);
+}
+
 /** Gives the cache of a made-up release and its disk, filled once as a user would, and kept between runs. */
-export async function labStock({ line, version, source, executable }: LabStockOptions): Promise<LabStock> {
-  const config = source ?? ((releaseImage) => bipIgnition({ line, releaseImage }));
+export async function labStock(options: LabStockOptions): Promise<LabStock> {
+  const { line, version, executable } = options;
+  const nameless = configOf(options, { releaseImage: RELEASE_IMAGE, components: new Map() });
   // The last one is asked for after the reboot.
-  const names = [...bootstrapNames([config(RELEASE_IMAGE)]), 'baremetal-runtimecfg'];
+  const names = [...bootstrapNames([nameless]), 'baremetal-runtimecfg'];
   const key = keyOf([
     ...['../../src', '../support', 'lab-stock.ts', 'cache-disk.ts'].map(here),
     version,
@@ -78,13 +90,14 @@ export async function labStock({ line, version, source, executable }: LabStockOp
         at('imageset.yaml'),
         `apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  platform:\n    release: ${release.image}\n`,
       );
-      writeFileSync(at('bip.ign'), serializeIgnition(config(release.image)), { mode: 0o600 });
+      const { image: releaseImage, components } = release;
+      const config = configOf(options, { releaseImage, components });
+      writeFileSync(at('bip.ign'), serializeIgnition(config), { mode: 0o600 });
       writeFileSync(at('factory.yaml'), factoryText(release.image, 'none.iso', ''));
       writeFileSync(at('none.iso'), '');
       const program = executable === undefined ? [] : ['--executable', executable];
       await edgefabIn(making, 'precache', '--registries-conf', 'registries.conf', '--quiet', ...program);
-      const { image, components } = release;
-      writeFileSync(at('release.json'), JSON.stringify({ image, components: [...components] }));
+      writeFileSync(at('release.json'), JSON.stringify({ releaseImage, components: [...components] }));
     } finally {
       await release.close();
     }
@@ -92,15 +105,15 @@ export async function labStock({ line, version, source, executable }: LabStockOp
       rmSync(at(name), { recursive: true });
     makeCacheDisk(at('cache.img'), at('cache'));
   });
-  const { image, components } = JSON.parse(readFileSync(join(folder, 'release.json'), 'utf8')) as {
-    image: string;
+  const { releaseImage, components } = JSON.parse(readFileSync(join(folder, 'release.json'), 'utf8')) as {
+    releaseImage: string;
     components: [string, string][];
   };
   return {
     folder,
     cache: join(folder, 'cache'),
     disk: join(folder, 'cache.img'),
-    releaseImage: image,
+    releaseImage,
     components: new Map(components),
   };
 }

@@ -25,7 +25,7 @@ describe.skipIf(!canRehearse || !IS_BUILDABLE)(
           line: '4.18',
           version: '4.18.9',
           liveIso: await labIso(),
-          cache: { location: 'installDisk' },
+          location: 'installDisk',
           executable: builtExecutable(),
         });
         expect(existsSync(join(site.stock.cache, 'edgefab'))).toBe(true);

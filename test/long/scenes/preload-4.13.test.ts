@@ -11,7 +11,7 @@ describe.skipIf(!canRehearse)(`scene: 4.13, images loaded into the store${whyNoS
         line: '4.13',
         version: '4.13.1',
         liveIso: await labIso(),
-        cache: { mode: 'preload' },
+        mode: 'preload',
       });
       const scene = await rehearse(site);
       expectPassed(scene);
