@@ -23,7 +23,8 @@ describe.skipIf(!canRehearse)(`scene: a cache disk with another label${whyNoScen
             bipIgnition({ line: '4.18', releaseImage }),
           ),
       });
-      const scene = await rehearse(site);
+      // The registry is tried again and again as long as there is no cache: the rehearsal ends by its time.
+      const scene = await rehearse(site, { args: ['--timeout', '8m'] });
       expect(scene.status).toBe(10);
       expect(scene.rehearsal.verdict).toBe('failed');
       expect(checkOf(scene, 'unit edgefab-cache.service').state).toBe('failed');
