@@ -58,12 +58,18 @@ describe.skipIf(!canRehearse || !IS_BUILDABLE)(
 
         await machine.run(`mount /dev/disk/by-partlabel/edgefab-node ${NODE}`);
         expect(await machine.run(edgefab(`cache copy ${USB} ${NODE}`), LONG_MS)).toContain('complete, id');
-        expect(await machine.run(edgefab(`cache verify ${NODE}`), LONG_MS)).toMatch(/sound|complete|good/);
+        expect(await machine.run(edgefab(`cache verify ${NODE}`), LONG_MS)).toContain(
+          'every byte is what it claims to be',
+        );
         const doctor = await machine.attempt(
           edgefab(`doctor --target --cache ${NODE} --disk /dev/sda`),
           LONG_MS,
         );
-        expect(doctor?.output).toContain('xyz');
+        expect(doctor?.output).toMatch(/^ok +label edgefab-node: \/dev\/sda5$/m);
+        expect(doctor?.output).toMatch(/^ok +cache \/run\/node: complete, \d+ images, 4\.18\.9, id /m);
+        expect(doctor?.output).toMatch(/^ok +install disk \/dev\/sda: /m);
+        // This machine has less memory than a node.
+        expect(doctor?.output).not.toMatch(/^MISSING {2}(?!memory)/m);
 
         await machine.run(`umount ${NODE} && umount ${USB}`);
         await machine.run(
