@@ -36,7 +36,8 @@ describe.skipIf(!canRehearse || !IS_BUILDABLE)(
           cacheDisk: site.disk,
           target: { path: target, bus: 'scsi', format: 'raw' },
         }));
-        // It is waited for the copy, and the disk with the other label is left alone.
+        // The search looks into each partition with the label every other second, and would be in the way.
+        await machine.run('systemctl stop edgefab-cache.service');
         await machine.run(`mkdir -p ${USB} ${NODE} && mount -o ro /dev/disk/by-partlabel/edgefab ${USB}`);
         const edgefab = (args: string): string => `cd /var/tmp && ${USB}/edgefab ${args}`;
         const partition = edgefab('partition /dev/sda --on-target --size 2GiB');
@@ -71,7 +72,7 @@ describe.skipIf(!canRehearse || !IS_BUILDABLE)(
         // This machine has less memory than a node.
         expect(doctor?.output).not.toMatch(/^MISSING {2}(?!memory)/m);
 
-        await machine.run(`umount ${NODE} && umount ${USB}`);
+        await machine.run(`umount ${NODE} && umount ${USB} && systemctl start edgefab-registry.service`);
         await machine.run(
           'until systemctl is-active edgefab-registry-ready.service; do sleep 2; done',
           LONG_MS,
