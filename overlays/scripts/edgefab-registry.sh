@@ -70,7 +70,9 @@ store_is_sound() {
 empty_store() {
   local target
   rm -f "$stamp"
-  tool_podman rm --all --force >/dev/null 2>&1 || true
+  if [[ -d $store || -d $run_root ]]; then
+    tool_podman rm --all --force >/dev/null 2>&1 || true
+  fi
   while read -r target; do
     umount -l "$target" || true
   done < <(findmnt -rno TARGET | grep -F -e "$store/" -e "$run_root/" | sort -r)
@@ -202,7 +204,9 @@ case ${1:-} in
     fi
     # The first server loads the image for both.
     for ((waited = 0; waited < 300; waited++)); do
-      if [[ -s $stamp ]] || ! grep -qs '^starting' "$status_file"; then
+      status=
+      IFS= read -r status 2>/dev/null <"$status_file" || true
+      if [[ -s $stamp || $status != starting* ]]; then
         break
       fi
       sleep 1

@@ -32,5 +32,15 @@ find "$units" -path '*.wants/*' -xtype l -delete
 rm -f "$root"/usr/lib/systemd/system-generators/systemd-{bless-boot,cryptsetup,gpt-auto,hibernate-resume,integritysetup,rc-local,system-update,sysv,veritysetup}-generator
 rm -rf "$root"/usr/lib/binfmt.d/* "$root"/etc/init.d "$root"/etc/rc*.d
 rm -rf "$root"/etc/NetworkManager/dispatcher.d/01-ifupdown "$root"/usr/lib/*/NetworkManager/*/libnm-{settings-plugin-ifupdown,device-plugin-wwan,device-plugin-wifi,device-plugin-bluetooth,device-plugin-adsl,device-plugin-team,wwan}.so
+# As there: /tmp in memory.
+cp "$root/usr/share/systemd/tmp.mount" "$units/"
+ln -s ../tmp.mount "$units/local-fs.target.wants/tmp.mount"
 # CoreOS's podman has netavark alone.
 rm -rf "$root"/etc/cni
+
+# Devices an emulated machine does not have.
+rules=$root/usr/lib/udev/rules.d
+rm -rf "$rules"/{60-autosuspend,60-drm,60-evdev,60-fido-id,60-infiniband,60-input-id,60-persistent-alsa,60-persistent-input}.rules
+rm -rf "$rules"/{60-persistent-v4l,60-sensor,60-serial,70-*,71-seat,73-seat-late,75-probe_mtd,78-sound-card,90-nm-thunderbolt,96-e2scrub}.rules
+rm -rf "$root"/usr/lib/udev/hwdb.bin "$root"/{usr/lib,etc}/udev/hwdb.d/*
+rm -rf "$root"/usr/lib/tmpfiles.d/{debian,home,passwd,polkitd,provision,systemd-network,systemd-pstore,x11}.conf
