@@ -5,10 +5,12 @@ import { REGISTRY_PORT } from '../../boot/patch/registry-settings.ts';
 import { EdgefabError } from '../../errors.ts';
 import { parsePcap } from '../../formats/pcap.ts';
 import type { Host } from '../../host/host.ts';
+import type { Lock, LockedImage } from '../../mirror/resolve/lock.ts';
 import { openFileHasher } from '../../mirror/store/file-hasher.ts';
 import { holdFile } from '../../mirror/store/hold-file.ts';
 import { writeFileDurably } from '../../mirror/store/write-file-durably.ts';
 import type { Factory } from '../factory.ts';
+import { preloadImages } from '../preload-images.ts';
 import type { Receipt } from '../receipt/receipt.ts';
 import { verifyReceipt } from '../receipt/verify-receipt.ts';
 import { loadLock } from '../resolve-lock.ts';
@@ -138,8 +140,16 @@ async function expectedOf(
     });
   }
   const port = Number(unitSettings(ignition).get('EDGEFAB_PORT') ?? REGISTRY_PORT);
-  const images = lock.images.filter(({ roles }) => roles.includes('bootstrap'));
+  const images = lock.images.filter(({ roles }) => roles.includes('bootstrap')).filter(isThere(site, lock));
   return { site, buildId, cacheId, port, images };
+}
+
+/** Tells what the live system can be asked for: where images are loaded into its store, no signature is among them. */
+function isThere({ cache }: Site, lock: Lock): (image: LockedImage) => boolean {
+  if (cache.mode === 'registry') return () => true;
+  const loaded = preloadImages(lock).filter(({ phase }) => phase !== 'installed');
+  const references = new Set(loaded.map(({ reference }) => reference));
+  return ({ source, digest }) => references.has(`${source}@${digest}`);
 }
 
 async function trafficOf(plan: MachinePlan): Promise<NetworkTraffic> {

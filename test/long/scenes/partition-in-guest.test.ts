@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { makeTarget } from '../../../src/factory/rehearse/machine-parts.ts';
 import { makeLabSite } from '../../lab/lab-site.ts';
@@ -26,7 +26,7 @@ describe.skipIf(!canRehearse || !IS_BUILDABLE)(
           version: '4.18.9',
           liveIso: await labIso(),
           location: 'installDisk',
-          executable: builtExecutable(),
+          executable: resolve(builtExecutable()),
         });
         expect(existsSync(join(site.stock.cache, 'edgefab'))).toBe(true);
         const target = join(tempFolder(), 'target.img');
