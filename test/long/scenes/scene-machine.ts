@@ -25,7 +25,7 @@ export interface SceneMachine extends AsyncDisposable {
 const BOOT_MS = 480_000;
 const COMMAND_MS = 300_000;
 
-/** Starts the machine of a site, changed as told, and waits for its shell. */
+/** Starts the machine of a site, changed as told, and waits for its shell. Dispose of it to end it. */
 export async function startScene(
   { folder, disk }: LabSite,
   change: (plan: MachinePlan, scratch: string) => MachinePlan,
@@ -45,8 +45,20 @@ export async function startScene(
     realHost,
   );
   const changed = change(plan, scratch);
-  const machine = startMachine(changed, realHost);
-  const { shell: socket, console } = machineFiles(changed);
+  const machine = await startUp(changed);
+  return (
+    machine ?? (await startUp({ ...changed, accelerator: 'tcg' })) ?? fail('QEMU gave up on the machine')
+  );
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}
+
+/** Starts a machine and waits for its shell; undefined where KVM gives up, as it does inside of some virtual machines. */
+async function startUp(plan: MachinePlan): Promise<SceneMachine | undefined> {
+  const machine = startMachine(plan, realHost);
+  const { shell: socket, console } = machineFiles(plan);
   const shell = openGuestShell(socket, realHost);
   const text = (): string => readFileSync(console, 'latin1');
   const end = async (): Promise<void> => {
@@ -56,9 +68,13 @@ export async function startScene(
   const until = Date.now() + BOOT_MS;
   while (!(await shell.isThere())) {
     const result = machine.result();
+    if (result === undefined && (await machine.isStuck())) {
+      await end();
+      return undefined;
+    }
     if (result !== undefined || Date.now() > until) {
       await end();
-      throw new Error(`the machine did not come up: ${result?.stderr ?? ''}\n${text().slice(-10_000)}`);
+      return fail(`the machine did not come up: ${result?.stderr ?? ''}\n${text().slice(-10_000)}`);
     }
     await delay(1000);
   }
