@@ -53,7 +53,7 @@ describe.skipIf(!canRehearse || !IS_BUILDABLE)(
         const refused = await machine.attempt(`${other} --yes`, LONG_MS);
         expect(refused).toMatchObject({
           status: 7,
-          output: expect.stringContaining('--confirm edgefab-target'),
+          output: expect.stringContaining("--confirm 'edgefab-target'"),
         });
         await machine.run(`${other} --yes --wipe --confirm edgefab-target`, LONG_MS);
 
