@@ -26,7 +26,7 @@ export function parseCheckedYaml<T>(
   source: YamlSource & { readonly schema: z.ZodType<T>; readonly suggestions?: readonly string[] },
 ): { readonly value: T; readonly document: YamlDocument } {
   const { file, code, schema, suggestions = [] } = source;
-  const document = parseYamlDocument(text, { file, code });
+  const document = parseYamlDocument(text, source);
   const checked = checkYaml(document, schema);
   if (!checked.ok) throw faultsError(file, checked.faults, { code, suggestions });
   return { value: checked.value, document };

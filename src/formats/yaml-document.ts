@@ -34,11 +34,13 @@ export interface YamlSource {
   /** The name shown in faults, as the user gave it. */
   readonly file: string;
   readonly code: ErrorCode;
+  /** Keeps keys whose value is null, as a program that wrote JSON means them; a person who leaves a value out means absent. */
+  readonly keepsNull?: boolean;
 }
 
 /** A parsed document that still knows where each of its values was written. */
 export interface YamlDocument extends YamlSource, Origin {
-  /** Plain maps, lists and scalars. A key with an empty value (null) is left out: it counts as absent. */
+  /** Plain maps, lists and scalars. A key with an empty value (null) is left out unless nulls are kept: it counts as absent. */
   readonly data: unknown;
 }
 
@@ -80,6 +82,11 @@ class Reader {
   private readonly anchors = new Map<string, Node>();
   private left: number = LIMITS.values;
   readonly faults: { offset: number; message: string }[] = [];
+  private readonly keepsNull: boolean;
+
+  constructor(keepsNull: boolean) {
+    this.keepsNull = keepsNull;
+  }
 
   read(node: unknown, keyAt: number, depth: number, expanding: boolean): { value: unknown; spot: Spot } {
     const at =
@@ -137,7 +144,7 @@ class Reader {
         continue;
       }
       children.set(name, child.spot);
-      if (child.value !== null) value[name] = child.value;
+      if (child.value !== null || this.keepsNull) value[name] = child.value;
     }
     return { value, spot: { keyAt, valueAt: at, children } };
   }
@@ -149,7 +156,7 @@ class Reader {
  * the source's code.
  */
 export function parseYamlDocument(text: string, source: YamlSource): YamlDocument {
-  const { file, code } = source;
+  const { file, code, keepsNull = false } = source;
   const bytes = Buffer.byteLength(text);
   if (bytes > LIMITS.textBytes) {
     throw new EdgefabError(`${file} is ${bytes} bytes long, want at most ${LIMITS.textBytes}`, {
@@ -161,7 +168,7 @@ export function parseYamlDocument(text: string, source: YamlSource): YamlDocumen
   for (let at = 0; at >= 0; at = text.indexOf('\n', at) + 1 || -1) lines.addNewLine(at);
   const placeAt = (offset: number): Place => ({ file, ...lines.linePos(Math.min(offset, text.length)) });
   const faults: Fault[] = [];
-  const reader = new Reader();
+  const reader = new Reader(keepsNull);
   let root: { value: unknown; spot: Spot } = { value: undefined, spot: { keyAt: 0, valueAt: 0 } };
   try {
     let count = 0;

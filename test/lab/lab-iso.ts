@@ -8,7 +8,7 @@ import { SYSTEM_AREA_BYTES } from '../../src/formats/iso9660-layout.ts';
 
 /**
  * How the lab's image says where its embed areas are: `json` as since 2022-12, in two files; `headers` as in 2021, in
- * the system area.
+ * the system area, and nothing about what else the image can do: its network comes by kernel arguments.
  */
 export type LabGeneration = 'json' | 'headers';
 
@@ -68,17 +68,12 @@ function json(value: unknown): string {
 }
 
 function describingFiles(generation: LabGeneration): Record<string, string> {
+  if (generation === 'headers') return { [CMDLINE]: `${DEFAULT_KARGS}\n`.padEnd(KARGS_BYTES, '#') };
   const features = json({
     'installer-config': true,
     'installer-config-directives': { 'save-partlabel': true },
     'live-initrd-network': true,
   });
-  if (generation === 'headers') {
-    return {
-      'coreos/features.json': features,
-      [CMDLINE]: `${DEFAULT_KARGS}\n`.padEnd(KARGS_BYTES, '#'),
-    };
-  }
   const files = MENUS.map(({ path, offset }) => ({ path, offset, pad: '#', end: '\n' }));
   return {
     'coreos/features.json': features,

@@ -1,76 +1,85 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withDropin } from '../../src/boot/ignition/edit-ignition.ts';
 import { serializeIgnition } from '../../src/boot/ignition/parse-ignition.ts';
-import { bipIgnition, type DemoLine } from '../support/bip-ignition.ts';
-import { startQuayRelease, TOOL_IMAGE } from '../support/quay-release.ts';
-import { bootstrapNames } from '../support/quay-world.ts';
-import { runEdgefab } from '../support/run-edgefab.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { makeCacheDisk } from './cache-disk.ts';
+import {
+  configOf,
+  edgefabIn,
+  factoryText,
+  type LabStock,
+  type LabStockOptions,
+  labStock,
+} from './lab-stock.ts';
 
 export interface LabSite {
   readonly folder: string;
   /** Image of the cache disk. */
   readonly disk: string;
+  readonly stock: LabStock;
+  /** Each image of the release by its name in the payload. */
+  readonly components: ReadonlyMap<string, string>;
 }
 
-export interface LabSiteOptions {
-  readonly line: DemoLine;
-  readonly version: string;
+export interface LabSiteOptions extends LabStockOptions {
   readonly liveIso: string;
   /** Partition label of the cache disk, when it is to be wrong. */
   readonly label?: string;
+  /** `registry` unless given. */
+  readonly mode?: 'registry' | 'preload';
+  /** Where the cache is; `usb` unless given. */
+  readonly location?: 'usb' | 'installDisk';
+  /** Changes a copy of the cache, which then goes onto the disk. */
+  readonly damage?: (cache: string, stock: LabStock) => void;
 }
 
-async function edgefab(folder: string, ...args: readonly string[]): Promise<void> {
-  const { status, stderr } = await runEdgefab(args, { cwd: folder });
-  if (status !== 0) throw new Error(`edgefab ${args.join(' ')} ended with ${status}: ${stderr}`);
-}
+/** What the made site has in its factory.yaml. */
+export const LAB_NETWORK = {
+  mac: '28:d2:44:d3:ef:1c',
+  address: '192.168.86.45/24',
+  gateway: '192.168.86.1',
+  dns: '192.168.86.27',
+} as const;
+
+/** The registry comes up in seconds, and in minutes on an emulated machine beside others. */
+const PATIENCE = {
+  name: '90-lab.conf',
+  contents: '[Service]\nEnvironment=EDGEFAB_READY_SECONDS=600\nTimeoutStartSec=15min\n',
+};
 
 /** Makes a factory with one site, `bip`, as a user would: its cache on a disk, its ISO built from the lab's image. */
 export async function makeLabSite(options: LabSiteOptions): Promise<LabSite> {
+  const { mode = 'registry', location = 'usb' } = options;
+  const stock = await labStock(options);
   const folder = tempFolder();
   const at = (name: string): string => join(folder, name);
-  mkdirSync(at('registry'));
-  // The last one is asked for after the reboot.
-  const names = [...bootstrapNames([bipIgnition({ line: options.line })]), 'baremetal-runtimecfg'];
-  const release = await startQuayRelease(at('registry'), options.version, names);
-  try {
-    writeFileSync(at('registries.conf'), release.registriesConf);
-    writeFileSync(
-      at('imageset.yaml'),
-      `apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  platform:\n    release: ${release.image}\n`,
-    );
-    const ignition = bipIgnition({ line: options.line, releaseImage: release.image });
-    writeFileSync(at('bip.ign'), serializeIgnition(ignition));
-    writeFileSync(
-      at('factory.yaml'),
-      `apiVersion: edgefab.io/v1
-kind: Factory
-release: { image: "${release.image}", arch: x86_64 }
-imageSet: imageset.yaml
-registry: { image: "${TOOL_IMAGE}" }
-media: { liveIso: ${options.liveIso} }
-defaults:
-  domain: example.com
-  cache: { mode: registry, location: usb }
-sites:
-  - name: bip
-    ignition: bip.ign
-    machine: { ramMiB: 3072 }
-    network:
-      mac: "28:d2:44:d3:ef:1c"
-      address: 192.168.86.45/24
-      gateway: 192.168.86.1
-      dns: [192.168.86.27]
-`,
-    );
-    const registries = ['--registries-conf', at('registries.conf'), '--quiet'];
-    await edgefab(folder, 'precache', ...registries);
-    await edgefab(folder, 'iso');
-  } finally {
-    await release.close();
+  for (const name of ['imageset.yaml', 'edgefab.lock']) copyFileSync(join(stock.folder, name), at(name));
+  const ignition = withDropin(configOf(options, stock), 'edgefab-registry-ready.service', PATIENCE);
+  writeFileSync(at('bip.ign'), serializeIgnition(ignition), { mode: 0o600 });
+  const { mac, address, gateway, dns } = LAB_NETWORK;
+  const site = `    machine: { ramMiB: 3072 }
+    ntp: { servers: [${gateway}] }
+    cache: { mode: ${mode}, location: ${location} }
+    network: { mac: "${mac}", address: ${address}, gateway: ${gateway}, dns: [${dns}] }
+`;
+  const paths = `paths: { cache: ${stock.cache} }\n`;
+  writeFileSync(at('factory.yaml'), factoryText(stock.releaseImage, options.liveIso, site, paths));
+  await edgefabIn(folder, 'iso');
+  return { folder, disk: diskOf(options, stock, at), stock, components: stock.components };
+}
+
+function diskOf({ label, damage }: LabSiteOptions, stock: LabStock, at: (name: string) => string): string {
+  const disk = at('cache.img');
+  if (damage !== undefined) {
+    execFileSync('cp', ['-a', '--reflink=auto', stock.cache, at('cache')]);
+    damage(at('cache'), stock);
+    makeCacheDisk(disk, at('cache'), label);
+    return disk;
   }
-  makeCacheDisk(at('cache.img'), at('cache'), options.label);
-  return { folder, disk: at('cache.img') };
+  if (label === undefined) return stock.disk;
+  execFileSync('cp', ['--sparse=always', '--reflink=auto', stock.disk, disk]);
+  execFileSync('sgdisk', [`--change-name=1:${label}`, disk], { stdio: 'ignore' });
+  return disk;
 }

@@ -8,9 +8,10 @@ export interface NamedImage {
   readonly namedBy: readonly string[];
 }
 
-// A host has a dot, a port, or is localhost (distribution/reference, splitDockerDomain).
+// A host has a dot, a port, or is localhost (distribution/reference, splitDockerDomain). It does not begin behind a
+// percent sign: in a data URL as it is written, %20quay.io is no host; decoded it is looked at as well.
 const PINNED =
-  /(?<![A-Za-z0-9._/@:-])((?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+(?::[0-9]+)?|[A-Za-z0-9-]+:[0-9]+|localhost)\/([a-z0-9._/-]+)(?::[A-Za-z0-9._-]+)?@(sha256:[0-9a-f]{64})(?![0-9a-f])/g;
+  /(?<![A-Za-z0-9._/@:%-])((?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+(?::[0-9]+)?|[A-Za-z0-9-]+:[0-9]+|localhost)\/([a-z0-9._/-]+)(?::[A-Za-z0-9._-]+)?@(sha256:[0-9a-f]{64})(?![0-9a-f])/g;
 /** Lists every image a config names by digest: in its files, in the files of its MachineConfigs, in its units. */
 export function imageReferences(ignition: Ignition): NamedImage[] {
   const found = new Map<string, Set<string>>();

@@ -5,5 +5,6 @@ import { type Receipt, receiptSchema } from './receipt.ts';
 /** Reads a receipt. Throws FILE_UNREADABLE, RECEIPT_INVALID naming line and field. */
 export async function loadReceipt(path: string): Promise<Receipt> {
   const text = await readText(path);
-  return parseCheckedYaml(text, { file: path, code: 'RECEIPT_INVALID', schema: receiptSchema }).value;
+  const source = { file: path, code: 'RECEIPT_INVALID', schema: receiptSchema, keepsNull: true } as const;
+  return parseCheckedYaml(text, source).value;
 }

@@ -4,11 +4,12 @@ import type { Ignition } from '../../boot/ignition/ignition.ts';
 import { REGISTRY_PORT } from '../../boot/patch/registry-settings.ts';
 import { EdgefabError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
-import type { Lock } from '../../mirror/resolve/lock.ts';
+import type { Lock, LockedImage } from '../../mirror/resolve/lock.ts';
 import { openFileHasher } from '../../mirror/store/file-hasher.ts';
 import { holdFile } from '../../mirror/store/hold-file.ts';
 import { writeFileDurably } from '../../mirror/store/write-file-durably.ts';
 import type { Factory } from '../factory.ts';
+import { preloadImages } from '../preload-images.ts';
 import type { Receipt } from '../receipt/receipt.ts';
 import { verifyReceipt } from '../receipt/verify-receipt.ts';
 import { loadLock } from '../resolve-lock.ts';
@@ -204,8 +205,12 @@ function wantedPhases(
     awaited: { phase, units, others },
     expected: { phase, site, buildId, cacheId, port, images },
   });
-  const bootstrap = lock.images.filter(({ roles }) => roles.includes('bootstrap'));
-  const node = lock.images.filter(({ requiredBy }) => requiredBy.some((who) => who.startsWith(BY_NODE)));
+  const bootstrap = lock.images
+    .filter(({ roles }) => roles.includes('bootstrap'))
+    .filter(isThere('live', site, lock));
+  const node = lock.images
+    .filter(({ requiredBy }) => requiredBy.some((who) => who.startsWith(BY_NODE)))
+    .filter(isThere('installed', site, lock));
   return {
     live: wanted('live', liveUnits(ignition), [], bootstrap),
     installed:
@@ -213,4 +218,12 @@ function wantedPhases(
         ? undefined
         : { ...wanted('installed', installedUnits(ignition), NODE_UNITS, node), ...install },
   };
+}
+
+/** Tells what a system can be asked for: where images are loaded into its store, no signature is among them. */
+function isThere(phase: Phase, { cache }: Site, lock: Lock): (image: LockedImage) => boolean {
+  if (cache.mode === 'registry') return () => true;
+  const loaded = preloadImages(lock).filter((image) => image.phase === 'both' || image.phase === phase);
+  const references = new Set(loaded.map(({ reference }) => reference));
+  return ({ source, digest }) => references.has(`${source}@${digest}`);
 }

@@ -45,6 +45,18 @@ test('an image in a file of a MachineConfig', () => {
   ]);
 });
 
+test('an image behind a space in a file of a MachineConfig, whose data URL writes that as %20', () => {
+  const manifest = machineConfigManifest({
+    name: '99-x',
+    files: [{ path: '/etc/x', mode: 0o644, text: `both quay.io/x/y@${DIGEST} views/dir/quay.io/x/y\n` }],
+    units: [],
+  });
+  expect(manifest.text).toContain('%20quay.io');
+  expect(added((ignition) => withFile(ignition, manifest))).toEqual([
+    { reference: `quay.io/x/y@${DIGEST}`, namedBy: [manifest.path] },
+  ]);
+});
+
 test('an image in a unit and in a drop-in', () => {
   const contents = `[Service]\nExecStart=/usr/bin/podman run quay.io/x/y@${DIGEST}\n`;
   const found = added((ignition) =>

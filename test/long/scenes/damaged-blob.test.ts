@@ -1,0 +1,44 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { storePaths } from '../../../src/mirror/store/store-paths.ts';
+import { parseDigest } from '../../../src/oci/digest.ts';
+import { makeLabSite } from '../../lab/lab-site.ts';
+import type { LabStock } from '../../lab/lab-stock.ts';
+import { labIso } from '../../lab/live-lab.ts';
+import { canRehearse, rehearse, SCENE_MS, whyNoScene } from './scene.ts';
+
+/** Turns one bit of the layer that only this component has. */
+function damage(cache: string, { components }: LabStock, name: string): void {
+  const blob = (digest: string): string => storePaths.blob(cache, parseDigest(digest));
+  const reference = components.get(name) ?? '';
+  const manifest = JSON.parse(readFileSync(blob(reference.slice(reference.indexOf('@') + 1)), 'utf8')) as {
+    layers: { digest: string }[];
+  };
+  const path = blob(manifest.layers.at(-1)?.digest ?? '');
+  const bytes = readFileSync(path);
+  bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
+  writeFileSync(path, bytes);
+}
+
+describe.skipIf(!canRehearse)(`scene: a cache disk with one damaged blob${whyNoScene}`, () => {
+  test(
+    'the rehearsal fails, and names the image',
+    async () => {
+      const site = await makeLabSite({
+        line: '4.18',
+        version: '4.18.9',
+        liveIso: await labIso(),
+        damage: (cache, stock) => damage(cache, stock, 'etcd'),
+      });
+      const scene = await rehearse(site);
+      expect(scene.status).toBe(10);
+      expect(scene.rehearsal.verdict).toBe('failed');
+      const reference = site.stock.components.get('etcd') ?? '';
+      const bad = scene.rehearsal.checks.filter(({ state }) => state !== 'good');
+      expect(bad).toMatchObject([{ state: 'failed', detail: expect.stringContaining(reference) }]);
+      expect(scene.stderr).toContain(`image etcd: ${reference}`);
+      expect(scene.stderr).toMatch(/digest/i);
+    },
+    SCENE_MS,
+  );
+});

@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest';
+import { withDropin } from '../../../src/boot/ignition/edit-ignition.ts';
+import { makeLabSite } from '../../lab/lab-site.ts';
+import { labIso } from '../../lab/live-lab.ts';
+import { bipIgnition } from '../../support/bip-ignition.ts';
+import { canRehearse, checkOf, rehearse, SCENE_MS, whyNoScene } from './scene.ts';
+
+/** Ten minutes to find the disk and plug it in are too long for a test. */
+const WAIT = '[Service]\nEnvironment=EDGEFAB_WAIT_SECONDS=25\n';
+
+describe.skipIf(!canRehearse)(`scene: a cache disk with another label${whyNoScene}`, () => {
+  test(
+    'the console says what is missing and what to do, and the rehearsal fails',
+    async () => {
+      const site = await makeLabSite({
+        line: '4.18',
+        version: '4.18.9',
+        liveIso: await labIso(),
+        label: 'EDGEFAB',
+        source: (releaseImage) =>
+          ['edgefab-cache.service', 'edgefab-files.service'].reduce(
+            (ignition, unit) => withDropin(ignition, unit, { name: '90-lab.conf', contents: WAIT }),
+            bipIgnition({ line: '4.18', releaseImage }),
+          ),
+      });
+      // The registry is tried again and again as long as there is no cache: the rehearsal ends by its time.
+      const scene = await rehearse(site, { args: ['--timeout', '8m'] });
+      expect(scene.status).toBe(10);
+      expect(scene.rehearsal.verdict).toBe('failed');
+      expect(checkOf(scene, 'unit edgefab-cache.service').state).toBe('failed');
+      expect(scene.console).toContain(
+        'edgefab: waiting for the cache disk (partition label edgefab), up to 25 s',
+      );
+      expect(scene.console).toMatch(
+        /edgefab: STOPPED: no partition labelled edgefab holds an edgefab cache with id \S+: plug in the cache disk, then: systemctl restart edgefab-cache/,
+      );
+      // The one who rehearses reads the same.
+      expect(checkOf(scene, 'what the machine says').detail).toContain('plug in the cache disk');
+      expect(scene.stderr).toContain('plug in the cache disk');
+    },
+    SCENE_MS,
+  );
+});
