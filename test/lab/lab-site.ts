@@ -7,11 +7,14 @@ import { bootstrapNames } from '../support/quay-world.ts';
 import { runEdgefab } from '../support/run-edgefab.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { makeCacheDisk } from './cache-disk.ts';
+import { withStandIns } from './stand-ins.ts';
 
 export interface LabSite {
   readonly folder: string;
   /** Image of the cache disk. */
   readonly disk: string;
+  /** Each image of the release by its name in the payload. */
+  readonly components: ReadonlyMap<string, string>;
 }
 
 export interface LabSiteOptions {
@@ -20,6 +23,10 @@ export interface LabSiteOptions {
   readonly liveIso: string;
   /** Partition label of the cache disk, when it is to be wrong. */
   readonly label?: string;
+  /** Where the cache is; `usb` unless given. */
+  readonly location?: 'usb' | 'installDisk';
+  /** Payload images the bootstrap runs; those of the made-up config unless given. */
+  readonly imageNames?: readonly string[];
 }
 
 async function edgefab(folder: string, ...args: readonly string[]): Promise<void> {
@@ -33,7 +40,11 @@ export async function makeLabSite(options: LabSiteOptions): Promise<LabSite> {
   const at = (name: string): string => join(folder, name);
   mkdirSync(at('registry'));
   // The last one is asked for after the reboot.
-  const names = [...bootstrapNames([bipIgnition({ line: options.line })]), 'baremetal-runtimecfg'];
+  const made = {
+    line: options.line,
+    ...(options.imageNames === undefined ? {} : { imageNames: options.imageNames }),
+  };
+  const names = [...bootstrapNames([bipIgnition(made)]), 'baremetal-runtimecfg'];
   const release = await startQuayRelease(at('registry'), options.version, names);
   try {
     writeFileSync(at('registries.conf'), release.registriesConf);
@@ -41,7 +52,11 @@ export async function makeLabSite(options: LabSiteOptions): Promise<LabSite> {
       at('imageset.yaml'),
       `apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\nmirror:\n  platform:\n    release: ${release.image}\n`,
     );
-    const ignition = bipIgnition({ line: options.line, releaseImage: release.image });
+    const reference = (name: string): string => release.components.get(name) ?? '';
+    const ignition = withStandIns(bipIgnition({ ...made, releaseImage: release.image }), {
+      operator: reference('machine-config-operator'),
+      os: reference('rhel-coreos'),
+    });
     writeFileSync(at('bip.ign'), serializeIgnition(ignition));
     writeFileSync(
       at('factory.yaml'),
@@ -53,11 +68,12 @@ registry: { image: "${TOOL_IMAGE}" }
 media: { liveIso: ${options.liveIso} }
 defaults:
   domain: example.com
-  cache: { mode: registry, location: usb }
+  cache: { mode: registry, location: ${options.location ?? 'usb'} }
 sites:
   - name: bip
     ignition: bip.ign
     machine: { ramMiB: 3072 }
+    ntp: { servers: [192.168.86.1] }
     network:
       mac: "28:d2:44:d3:ef:1c"
       address: 192.168.86.45/24
@@ -71,6 +87,6 @@ sites:
   } finally {
     await release.close();
   }
-  makeCacheDisk(at('cache.img'), at('cache'), options.label);
-  return { folder, disk: at('cache.img') };
+  makeCacheDisk(at('cache.img'), at('cache'), options);
+  return { folder, disk: at('cache.img'), components: release.components };
 }
