@@ -60,5 +60,7 @@ echo uninitialized >"$root/etc/machine-id"
 for unit in systemd-firstboot systemd-hostnamed systemd-update-utmp getty@tty1; do
   ln -sf /dev/null "$root/etc/systemd/system/$unit.service"
 done
+cp "$root/usr/share/systemd/tmp.mount" "$root/usr/lib/systemd/system/"
+ln -s ../tmp.mount "$root/usr/lib/systemd/system/local-fs.target.wants/tmp.mount"
 mksquashfs "$root" "$out/rootfs.img" -quiet -no-progress -noappend -comp zstd -Xcompression-level 3 -b 256K >/dev/null
 rm -rf --one-file-system "$root"

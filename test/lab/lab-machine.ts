@@ -72,18 +72,44 @@ function killableHost(): { readonly host: Pick<Host, 'run' | 'sleep'>; kill(): v
   };
 }
 
-class Run implements LabRun {
-  readonly #plan: MachinePlan;
-  readonly #machine: VirtualMachine;
-  readonly #shell: GuestShell;
-  readonly #kill: () => void;
+interface Started {
+  readonly machine: VirtualMachine;
+  readonly shell: GuestShell;
+  readonly kill: () => void;
+}
 
-  constructor(plan: MachinePlan) {
-    const { host, kill } = killableHost();
+function start(plan: MachinePlan): Started {
+  const { host, kill } = killableHost();
+  return { machine: startMachine(plan, host), shell: openGuestShell(machineFiles(plan).shell, host), kill };
+}
+
+class Run implements LabRun {
+  #plan: MachinePlan;
+  #started: Started;
+  readonly #onSlow: () => void;
+
+  constructor(plan: MachinePlan, onSlow: () => void) {
     this.#plan = plan;
-    this.#machine = startMachine(plan, host);
-    this.#shell = openGuestShell(machineFiles(plan).shell, host);
-    this.#kill = kill;
+    this.#started = start(plan);
+    this.#onSlow = onSlow;
+  }
+
+  get #machine(): VirtualMachine {
+    return this.#started.machine;
+  }
+
+  get #shell(): GuestShell {
+    return this.#started.shell;
+  }
+
+  /** Starts anew without KVM where that gave up, as it does inside of some virtual machines. */
+  async #withoutKvm(): Promise<void> {
+    if (this.#plan.accelerator !== 'kvm' || this.console() !== '') return;
+    if (this.#machine.result() !== undefined || !(await this.#machine.isStuck())) return;
+    await this[Symbol.asyncDispose]();
+    this.#onSlow();
+    this.#plan = { ...this.#plan, accelerator: 'tcg' };
+    this.#started = start(this.#plan);
   }
 
   console(): string {
@@ -115,7 +141,8 @@ class Run implements LabRun {
 
   async shows(sign: RegExp, seconds: number): Promise<void> {
     const what = `the console shows ${sign}`;
-    const look = (): boolean => {
+    const look = async (): Promise<boolean> => {
+      await this.#withoutKvm();
       if (sign.test(this.console())) return true;
       this.#runs(what);
       return false;
@@ -157,7 +184,7 @@ class Run implements LabRun {
   }
 
   async cutPower(): Promise<void> {
-    this.#kill();
+    this.#started.kill();
     await this.ended(10);
   }
 
@@ -196,13 +223,17 @@ export async function labMachine(site: LabSite, firmware: 'bios' | 'uefi'): Prom
     realHost,
   );
   let runs = 0;
+  let { accelerator } = plan;
   return {
     plan,
     switchOn: (change = {}) => {
       runs += 1;
       const logFolder = join(logs, String(runs));
       mkdirSync(logFolder);
-      return new Run({ ...plan, ...change, logFolder });
+      const slow = (): void => {
+        accelerator = 'tcg';
+      };
+      return new Run({ ...plan, ...change, accelerator, logFolder }, slow);
     },
   };
 }
