@@ -18,6 +18,8 @@ bash "$here/build-disk-boot.sh" "$root/usr/share/edgefab-lab"
 module=$root/usr/lib/dracut/modules.d/40edgefab-lab
 mkdir -p "$module"
 cp "$here"/dracut/* "$module/"
+chmod 0755 "$module"/*
+chmod 0644 "$module"/*.service
 version=$(basename "$root"/usr/lib/modules/*)
 mapfile -t drivers <"$here/modules.txt"
 mounted=()
