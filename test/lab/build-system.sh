@@ -59,8 +59,8 @@ mkdir "$root/var" "$root/sysroot" "$root/ostree"
 rm -f "$root/etc/resolv.conf" "$root/etc/hostname"
 # systemd enables by preset on the first boot only, and this is what makes a boot the first.
 echo uninitialized >"$root/etc/machine-id"
-for unit in systemd-firstboot systemd-hostnamed systemd-update-utmp getty@tty1; do
-  ln -sf /dev/null "$root/etc/systemd/system/$unit.service"
+for unit in systemd-{firstboot,hostnamed,update-utmp,binfmt}.service getty@tty1.service proc-sys-fs-binfmt_misc.{auto,}mount; do
+  ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 cp "$root/usr/share/systemd/tmp.mount" "$root/usr/lib/systemd/system/"
 ln -s ../tmp.mount "$root/usr/lib/systemd/system/local-fs.target.wants/tmp.mount"
