@@ -11,12 +11,15 @@ root=$out/root
 cp -a --reflink=auto "$base/root" "$root"
 cp "$base/vmlinuz" "$out/vmlinuz"
 cp -r "$here/root/." "$root/"
-chmod 0755 "$root"/usr/bin/{coreos-installer,update-ca-trust,rpm-ostree}
+chmod 0755 "$root"/usr/bin/{coreos-installer,update-ca-trust,rpm-ostree} "$root"/usr/libexec/edgefab-lab/*
+bash "$here/build-disk-boot.sh" "$root/usr/share/edgefab-lab"
 
 # The initramfs, by dracut in that very root.
 module=$root/usr/lib/dracut/modules.d/40edgefab-lab
 mkdir -p "$module"
 cp "$here"/dracut/* "$module/"
+chmod 0755 "$module"/*
+chmod 0644 "$module"/*.service
 version=$(basename "$root"/usr/lib/modules/*)
 mapfile -t drivers <"$here/modules.txt"
 mounted=()

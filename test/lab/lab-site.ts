@@ -70,12 +70,24 @@ export async function makeLabSite(options: LabSiteOptions): Promise<LabSite> {
   return { folder, disk: diskOf(options, stock, at), stock, components: stock.components };
 }
 
-function diskOf({ label, damage }: LabSiteOptions, stock: LabStock, at: (name: string) => string): string {
+function diskOf(
+  { label, location, damage }: LabSiteOptions,
+  stock: LabStock,
+  at: (name: string) => string,
+): string {
   const disk = at('cache.img');
+  const place = {
+    ...(label === undefined ? {} : { label }),
+    ...(location === undefined ? {} : { location }),
+  };
   if (damage !== undefined) {
     execFileSync('cp', ['-a', '--reflink=auto', stock.cache, at('cache')]);
     damage(at('cache'), stock);
-    makeCacheDisk(disk, at('cache'), label);
+    makeCacheDisk(disk, at('cache'), place);
+    return disk;
+  }
+  if (location === 'installDisk') {
+    makeCacheDisk(disk, stock.cache, place);
     return disk;
   }
   if (label === undefined) return stock.disk;

@@ -9,6 +9,7 @@ import { bootstrapNames } from '../support/quay-world.ts';
 import { runEdgefab } from '../support/run-edgefab.ts';
 import { makeCacheDisk } from './cache-disk.ts';
 import { keptPiece, keyOf } from './kept-piece.ts';
+import { withStandIns } from './stand-ins.ts';
 
 /** What sites of one release stand on. */
 export interface LabStock {
@@ -63,7 +64,14 @@ export function configOf(
   { releaseImage, components }: Pick<LabStock, 'releaseImage' | 'components'>,
 ): Ignition {
   const made = { line, releaseImage, ...(imageNames === undefined ? {} : { imageNames }) };
-  return source?.(releaseImage, components) ?? bipIgnition(made);
+  const reference = (name: string): string => components.get(name) ?? '';
+  return (
+    source?.(releaseImage, components) ??
+    withStandIns(bipIgnition(made), {
+      operator: reference('machine-config-operator'),
+      os: reference('rhel-coreos'),
+    })
+  );
 }
 
 /** Gives the cache of a made-up release and its disk, filled once as a user would, and kept between runs. */

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { haveTools } from '../support/tools.ts';
@@ -12,14 +13,19 @@ const PROGRAMS = [
   'genisoimage',
   'isohybrid',
   'grub-mkstandalone',
+  'grub-mkimage',
   'mformat',
   'qemu-system-x86_64',
   'qemu-img',
 ];
 
+/** GRUB for BIOS, of Debian's grub-pc-bin: an installed disk starts by it. */
+const BIOS_GRUB = '/usr/lib/grub/i386-pc/boot.img';
+
 /** Whether the lab can be built and booted here; else why not, for a title. */
-export const hasLab = process.arch === 'x64' && process.getuid?.() === 0 && haveTools(...PROGRAMS);
-export const whyNoLab = hasLab ? '' : ` (SKIPPED: needs root on x86_64, ${PROGRAMS.join(', ')})`;
+export const hasLab =
+  process.arch === 'x64' && process.getuid?.() === 0 && haveTools(...PROGRAMS) && existsSync(BIOS_GRUB);
+export const whyNoLab = hasLab ? '' : ` (SKIPPED: needs root on x86_64, ${PROGRAMS.join(', ')}, grub-pc-bin)`;
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -47,19 +53,22 @@ function build(script: string, ...args: readonly string[]): void {
   if (status !== 0) throw new Error(`${script} ended with ${status}: ${stdout}${stderr}`);
 }
 
+const SYSTEM_INPUTS = [
+  'build-system.sh',
+  'prune-root.sh',
+  'build-disk-boot.sh',
+  'disk-grub.cfg',
+  'dracut',
+  'root',
+];
+
 /** Gives the path of the lab's live image, built from Debian packages where it is not there yet. */
 export async function labIso(generation: LabGeneration = 'json'): Promise<string> {
   const baseKey = keyOf([here('build-base.sh'), here('packages.txt'), here('modules.txt')]);
   const base = await keptPiece('base', baseKey, (folder) =>
     build('build-base.sh', folder, join(LAB_CACHE, 'debs')),
   );
-  const systemKey = keyOf([
-    here('build-system.sh'),
-    here('prune-root.sh'),
-    here('dracut'),
-    here('root'),
-    baseKey,
-  ]);
+  const systemKey = keyOf([...SYSTEM_INPUTS.map(here), baseKey]);
   const system = await keptPiece('system', systemKey, (folder) => build('build-system.sh', base, folder));
   const isoKey = keyOf([here('lab-iso.ts'), generation, systemKey]);
   const iso = await keptPiece('iso', isoKey, async (folder) => {

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Copies NetworkManager keyfiles into the real root: those from the embed area, or else those made of ip= arguments.
+# Copies NetworkManager keyfiles into the real root: those from the embed area or the installer, or else those made of
+# ip= arguments. A root that Ignition gave keyfiles of its own gets none, as on CoreOS.
 set -euo pipefail
 shopt -s nullglob
 target=/sysroot/etc/NetworkManager/system-connections
@@ -8,6 +9,11 @@ generated=()
 if grep -Eq '(^| )ip=' /proc/cmdline; then generated=(/run/NetworkManager/system-connections/*.nmconnection); fi
 files=("${embedded[@]}")
 if ((${#files[@]} == 0)); then files=("${generated[@]}"); fi
+own=("$target"/*)
+if ((${#own[@]} > 0)); then
+  echo "the system has network settings of its own: ${own[*]}"
+  files=()
+fi
 for file in "${files[@]}"; do
   mkdir -p "$target"
   cp "$file" "$target/"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# dracut module: what the initramfs of a CoreOS live system does around Ignition, done anew for the lab.
+# dracut module: what the initramfs of a CoreOS system, live or installed, does around Ignition, done anew for the lab.
 # shellcheck disable=SC2154 # dracut sets these.
 
 check() {
@@ -11,9 +11,15 @@ depends() {
 }
 
 install() {
-  inst_multiple mount mkdir cp chmod cat grep sed wipefs lsblk
-  inst_script "$moddir/live-generator" "$systemdutildir/system-generators/edgefab-lab-live-generator"
+  inst_multiple mount umount mkdir cp mv rm sync chmod cat grep sed basename ln wipefs lsblk
   local name
+  for name in live-generator disk-generator; do
+    inst_script "$moddir/$name" "$systemdutildir/system-generators/edgefab-lab-$name"
+  done
+  for name in lab-disk-writable lab-disk-config; do
+    inst_script "$moddir/$name.sh" "/usr/sbin/$name"
+    inst_simple "$moddir/$name.service" "$systemdsystemunitdir/$name.service"
+  done
   for name in lab-writable lab-config lab-hand-over; do
     inst_script "$moddir/$name.sh" "/usr/sbin/$name"
     inst_simple "$moddir/$name.service" "$systemdsystemunitdir/$name.service"
