@@ -51,7 +51,11 @@ export function startMachine(plan: MachinePlan, host: Pick<Host, 'run' | 'sleep'
     [Symbol.asyncDispose]: async () => {
       if (result !== undefined || fault !== undefined) return;
       await controlMachine(control, 'quit');
-      await Promise.race([ended, host.sleep(STOP_MS)]);
+      const patience = new AbortController();
+      const late = host.sleep(STOP_MS, patience.signal).catch(() => undefined);
+      await Promise.race([ended, late]);
+      // A timer that is left would keep the program from its end.
+      patience.abort();
       if (result === undefined && fault === undefined) {
         throw new EdgefabError(`the rehearsed machine of ${plan.name} does not end`, {
           code: 'TOOL_FAILED',
