@@ -63,6 +63,7 @@ export async function comeToRest(
   let units: readonly GuestUnit[] = [];
   let copying: string | undefined;
   let hasShell = false;
+  let stopped: string | undefined;
   const failed = (detail: string): AtRest => ({ boot: { name: 'boot', state: 'failed', detail }, units });
   for (;;) {
     signal.throwIfAborted();
@@ -88,6 +89,11 @@ export async function comeToRest(
       if (copying === undefined)
         return { boot: { name: 'boot', state: 'good', detail: `${NAMES[phase]} is up` }, units };
     }
+    if (hasShell && units.some(({ state }) => state === 'failed')) {
+      const said = await stoppedPart(running);
+      if (said !== undefined && said === stopped) return failed(`the machine waits for a person: ${said}`);
+      stopped = said;
+    }
     if (log.seconds() * 1000 > timeoutMs) {
       if (phase === 'installed' && !hasShell) return { boot: notHeard(console.moments.at(-1)), units };
       const waiting = units.filter(({ state }) => state === 'waiting').map(({ name }) => name);
@@ -108,6 +114,12 @@ export async function comeToRest(
 async function copyInProgress({ shell }: RunningMachine): Promise<string | undefined> {
   const statuses = (await askStatuses(shell)) ?? [];
   return statuses.find((line) => line.startsWith('keep-cache: copying'));
+}
+
+/** What a part of edgefab says that goes on only when a person has done something; others may try for ever meanwhile. */
+async function stoppedPart({ shell }: RunningMachine): Promise<string | undefined> {
+  const statuses = (await askStatuses(shell)) ?? [];
+  return statuses.find((line) => /^[\w-]+: stopped - /.test(line));
 }
 
 /** Whether it came up is not known, and it may well have. */

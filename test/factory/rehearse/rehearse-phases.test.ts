@@ -218,6 +218,24 @@ describe('a rehearsal', () => {
   });
 });
 
+test('a part that waits for a person ends it, though others try for ever', async () => {
+  const missing: FakeStart = {
+    ...well,
+    answer: (command) => {
+      if (command.includes('grep -H'))
+        return { status: 0, output: 'cache.status:stopped - no partition labelled edgefab: plug it in\n' };
+      const states = { 'edgefab-cache.service': 'failed', 'edgefab-registry.service': 'activating' };
+      return wellAnswer(command, states);
+    },
+  };
+  const phases = wanted(false);
+  const units = ['edgefab-cache.service', 'edgefab-registry.service'];
+  const live = { ...phases.live, awaited: { ...phases.live.awaited, units } };
+  const { checks, details } = await rehearsed({ ...phases, live }, [missing]);
+  expect(checks).toContain('live boot: failed');
+  expect(details).toContain('the machine waits for a person: cache: stopped - no partition labelled edgefab');
+});
+
 describe('an install that does not go well', () => {
   test.each([
     [

@@ -23,10 +23,11 @@ describe.skipIf(!canRehearse)(`scene: a cache disk with another label${whyNoScen
             bipIgnition({ line: '4.18', releaseImage }),
           ),
       });
-      // The registry is tried again and again as long as there is no cache: the rehearsal ends by its time.
-      const scene = await rehearse(site, { args: ['--timeout', '8m'] });
+      // The registry is tried again and again as long as there is no cache: that is not waited for.
+      const scene = await rehearse(site);
       expect(scene.status).toBe(10);
       expect(scene.rehearsal.verdict).toBe('failed');
+      expect(checkOf(scene, 'boot').detail).toContain('the machine waits for a person: cache: stopped');
       expect(checkOf(scene, 'unit edgefab-cache.service').state).toBe('failed');
       expect(scene.console).toContain(
         'edgefab: waiting for the cache disk (partition label edgefab), up to 25 s',
