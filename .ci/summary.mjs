@@ -1,12 +1,14 @@
-// Prints the closing line of a test run, and fails when a test failed, was skipped, or none ran.
+// Prints the closing line of test runs, and fails when a test failed, was skipped, or a run had none.
 import { readFileSync } from 'node:fs';
 
-const report = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-const results = report.testResults.flatMap((file) =>
-  file.assertionResults.length === 0 && file.status === 'failed'
-    ? [{ status: 'failed', fullName: file.name }]
-    : file.assertionResults,
-);
+const reports = process.argv.slice(2).map((file) => JSON.parse(readFileSync(file, 'utf8')));
+const results = reports
+  .flatMap(({ testResults }) => testResults)
+  .flatMap((file) =>
+    file.assertionResults.length === 0 && file.status === 'failed'
+      ? [{ status: 'failed', fullName: file.name }]
+      : file.assertionResults,
+  );
 const count = (...states) => results.filter((result) => states.includes(result.status)).length;
 const passed = count('passed');
 const failed = count('failed');
@@ -15,4 +17,5 @@ for (const result of results) {
   if (result.status !== 'passed') console.log(`${result.status}: ${result.fullName}`);
 }
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
-process.exit(passed > 0 && failed === 0 && skipped === 0 ? 0 : 1);
+const isEmpty = reports.some(({ numPassedTests }) => numPassedTests === 0);
+process.exit(!isEmpty && failed === 0 && skipped === 0 ? 0 : 1);
