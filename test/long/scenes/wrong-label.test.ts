@@ -5,8 +5,8 @@ import { labIso } from '../../lab/live-lab.ts';
 import { bipIgnition } from '../../support/bip-ignition.ts';
 import { canRehearse, checkOf, rehearse, SCENE_MS, whyNoScene } from './scene.ts';
 
-/** Ten minutes to find the disk and plug it in are too long for a test. */
-const WAIT = '[Service]\nEnvironment=EDGEFAB_WAIT_SECONDS=25\n';
+/** Two minutes to find the disk and plug it in are too long for a test. */
+const WAIT = '[Service]\nEnvironment=EDGEFAB_WAIT_SECONDS=12\n';
 
 describe.skipIf(!canRehearse)(`scene: a cache disk with another label${whyNoScene}`, () => {
   test(
@@ -30,7 +30,7 @@ describe.skipIf(!canRehearse)(`scene: a cache disk with another label${whyNoScen
       expect(checkOf(scene, 'boot').detail).toContain('the machine waits for a person: cache: stopped');
       expect(checkOf(scene, 'unit edgefab-cache.service').state).toBe('failed');
       expect(scene.console).toContain(
-        'edgefab: waiting for the cache disk (partition label edgefab), up to 25 s',
+        'edgefab: waiting for the cache disk (partition label edgefab), up to 12 s',
       );
       expect(scene.console).toMatch(
         /edgefab: STOPPED: no partition labelled edgefab holds an edgefab cache with id \S+: plug in the cache disk, then: systemctl restart edgefab-cache/,
