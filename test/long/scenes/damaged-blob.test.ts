@@ -37,8 +37,12 @@ describe.skipIf(!canRehearse)(`scene: a cache disk with one damaged blob${whyNoS
       const bad = scene.rehearsal.checks.filter(({ state }) => state !== 'good');
       expect(bad).toMatchObject([{ state: 'failed', detail: expect.stringContaining(reference) }]);
       // Loudly: in the talk, and once more in the error it ends with.
-      expect(scene.stderr.match(/live: image release 4\.18\.9: etcd, .*Digest did not match/g)).toHaveLength(1);
-      expect(scene.stderr.match(/failed: image release 4\.18\.9: etcd, .*Digest did not match/g)).toHaveLength(1);
+      expect(scene.stderr.match(/live: image release 4\.18\.9: etcd, .*Digest did not match/g)).toHaveLength(
+        1,
+      );
+      expect(
+        scene.stderr.match(/failed: image release 4\.18\.9: etcd, .*Digest did not match/g),
+      ).toHaveLength(1);
     },
     SCENE_MS,
   );
