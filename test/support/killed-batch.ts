@@ -82,7 +82,7 @@ export async function killBatch(sites: number, moments: readonly KillMoment[]): 
   const out = factory.at('out');
   const report = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')) as BatchReport;
   const isos = isosOf(out, names);
-  const known = [...KEPT, '.lock', 'receipt.json'];
+  const known = [...KEPT, '.lock', '.receipt.lock', 'receipt.json'];
   const leftovers = names.flatMap((site) =>
     readdirSync(join(out, site)).filter((name) => !known.includes(name) && name !== `${site}.iso`),
   );
