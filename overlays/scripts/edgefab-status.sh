@@ -61,7 +61,7 @@ sum_up_preload() {
 
 # Sets `report` to the whole text.
 render() {
-  local file name text plain faults=0 states=' ' given_back=no
+  local file name text plain faults=0 states=' ' given_back=no source=none
   read_head "$run/drop-cache.status"
   if [[ -e $run/cache.released || $text == 'done '* ]]; then
     given_back=yes
@@ -76,6 +76,7 @@ render() {
   fi
   read_head "$run/cache.source"
   if [[ -n $text ]]; then
+    source=${text%% *}
     make_plain "$text"
     report+=$'\n'"  cache: $plain"
   elif [[ $given_back == yes ]]; then
@@ -107,22 +108,24 @@ render() {
       report+=$'\n'"  $plain: $text"
     fi
   done
-  next_step "$faults" "$states"
+  next_step "$faults" "$states" "$source"
   report+=$'\n'"  next: $next"
 }
 
 # Sets `next` to what is to be done now.
 next_step() {
-  local faults=$1 states=$2
+  local faults=$1 states=$2 source=$3
   if ((faults > 0)); then
     next='see to the lines with ! above; more in: journalctl -b -u "edgefab-*"'
+  elif [[ $states == *' cache:waiting '* ]]; then
+    next='plug in the cache disk: it is looked for again every other second'
   elif [[ $phase == live && -e $stamp ]]; then
     next='nothing: the disk is written and the machine restarts by itself; unplug the boot stick now'
   elif [[ $phase == live ]]; then
     next='nothing: leave boot stick, cache disk, power and network cable plugged in; the machine restarts by itself'
   elif [[ $states == *' keep-cache:copying '* || $states == *' drop-cache:waiting '* ]]; then
     next='nothing: leave the cache disk plugged in until this line says otherwise'
-  elif [[ $states == *' keep-cache:done '* || $states == *' drop-cache:done '* ]]; then
+  elif [[ $states == *' keep-cache:done '* || $states == *' drop-cache:done '* || $source == node ]]; then
     next='nothing: a cache disk may be unplugged'
   else
     next='nothing: leave the cache disk plugged in'

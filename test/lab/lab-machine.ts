@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import { loadFactory } from '../../src/factory/load.ts';
 import { loadReceipt } from '../../src/factory/receipt/load-receipt.ts';
 import { embeddedIgnition } from '../../src/factory/rehearse/embedded-ignition.ts';
-import { type GuestShell, openGuestShell } from '../../src/factory/rehearse/guest-shell.ts';
+import { type GuestResult, type GuestShell, openGuestShell } from '../../src/factory/rehearse/guest-shell.ts';
 import { askUnits, type GuestUnit } from '../../src/factory/rehearse/guest-units.ts';
 import { prepareMachine } from '../../src/factory/rehearse/prepare-machine.ts';
 import { type MachinePlan, machineFiles } from '../../src/factory/rehearse/qemu-command.ts';
@@ -23,7 +23,7 @@ import type { LabSite } from './lab-site.ts';
 export interface LabMachine {
   readonly plan: MachinePlan;
   /** Switches it on, with or without what may be plugged in; dispose of the run to end it. */
-  switchOn(change?: Partial<Pick<MachinePlan, 'stick' | 'startsFrom' | 'cacheDisk' | 'clock'>>): LabRun;
+  switchOn(change?: Partial<Omit<MachinePlan, 'accelerator' | 'logFolder'>>): LabRun;
 }
 
 /** From the moment the machine is switched on until it is off. */
@@ -36,6 +36,8 @@ export interface LabRun extends AsyncDisposable {
   up(seconds: number): Promise<void>;
   /** Runs a command line as root and gives what it printed; fails when its status is not 0. */
   run(command: string, seconds?: number): Promise<string>;
+  /** The same, whatever its status. */
+  attempt(command: string, seconds?: number): Promise<GuestResult>;
   /** Waits until none of the units is on its way any more, and gives them. */
   atRest(units: readonly string[], seconds: number): Promise<readonly GuestUnit[]>;
   /** Waits until the machine restarts or switches itself off. */
@@ -153,15 +155,23 @@ class Run implements LabRun {
   async up(seconds: number): Promise<void> {
     // Asked earlier, the questions pile up: a slow machine then answers those of long ago.
     await this.shows(/Switching root[\s\S]*Started [^\n]*debug-shell/, seconds);
-    await this.run('true', seconds);
+    const look = async (): Promise<boolean> => {
+      this.#runs('root has a shell');
+      return await this.#shell.isThere();
+    };
+    await this.#until(look, seconds, 'root has a shell');
   }
 
   async run(command: string, seconds = COMMAND_SECONDS): Promise<string> {
+    const { status, output } = await this.attempt(command, seconds);
+    if (status === 0) return output;
+    throw this.#fail(`${command}: status ${status}: ${output.slice(-OUTPUT_CHARS)}`);
+  }
+
+  async attempt(command: string, seconds = COMMAND_SECONDS): Promise<GuestResult> {
     const result = await this.#shell.run(command, seconds * 1000);
-    if (result?.status === 0) return result.output;
-    const said =
-      result === undefined ? 'no answer' : `status ${result.status}: ${result.output.slice(-OUTPUT_CHARS)}`;
-    throw this.#fail(`${command}: ${said}`);
+    if (result === undefined) throw this.#fail(`${command}: no answer`);
+    return result;
   }
 
   async atRest(units: readonly string[], seconds: number): Promise<readonly GuestUnit[]> {

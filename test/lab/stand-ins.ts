@@ -30,6 +30,7 @@ interface ScriptStandIn {
 }
 
 const INSTALLED_CONFIG = '/opt/edgefab-lab/installed.ign';
+const CRIO = '/var/lib/crio';
 const NOTHING = (): string => 'ExecStart=/bin/true';
 const EVERY_BOOT = 'WantedBy=multi-user.target';
 
@@ -66,15 +67,18 @@ const OPERATOR_UNITS: readonly NodeStandIn[] = [
 const SYSTEM_UNITS: readonly NodeStandIn[] = [
   {
     unit: 'crio-wipe.service',
-    instead: 'CRI-O, which is not there',
+    instead: '`crio wipe`: empties the store where crio did not end by itself',
     head: 'Before=crio.service',
-    service: NOTHING,
+    service: () =>
+      `ExecStart=/bin/sh -c 'if [ -e ${CRIO}/clean.shutdown.supported ] && ! [ -e ${CRIO}/clean.shutdown ]; then echo "crio-wipe (stand-in): wiping storage"; rm -rf /var/lib/containers/storage; fi'`,
   },
   {
     unit: 'crio.service',
-    instead: 'CRI-O, which is not there',
+    instead: 'CRI-O: that it ran, and whether it was stopped (its clean_shutdown_file)',
     head: 'Wants=network-online.target crio-wipe.service\nAfter=network-online.target crio-wipe.service',
-    service: NOTHING,
+    service: () =>
+      `ExecStart=/bin/sh -c 'mkdir -p ${CRIO} && touch ${CRIO}/clean.shutdown.supported && rm -f ${CRIO}/clean.shutdown && sync'
+ExecStop=/bin/sh -c 'touch ${CRIO}/clean.shutdown && sync'`,
   },
 ];
 
@@ -88,11 +92,6 @@ const SCRIPTS: readonly ScriptStandIn[] = [
         /^touch \/opt\/openshift\/\.bootkube\.done$/m,
         `/usr/libexec/edgefab-lab/render-master ${INSTALLED_CONFIG} /opt/openshift/manifests /opt/openshift/openshift >/opt/openshift/master.ign\n$&`,
       ),
-  },
-  {
-    script: '/usr/local/bin/install-to-disk.sh',
-    instead: 'nothing: the stamp the real script leaves at its end',
-    edit: (text) => text.replace(/^shutdown -r .*$/m, '$&\ntouch /opt/openshift/.install-to-disk.done'),
   },
 ];
 

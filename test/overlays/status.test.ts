@@ -106,6 +106,14 @@ describe('edgefab-status.sh', () => {
     ],
     ['installed', 'the cache is waited for', { 'drop-cache.status': 'waiting - x\n' }, /until this line/],
     ['installed', 'the cache was given back', { 'drop-cache.status': 'done - x\n' }, /may be unplugged/],
+    [
+      'installed',
+      'the copy serves after a restart',
+      { 'cache.source': 'node /var/lib/edgefab/cache\n', 'registry.status': 'ready - x\n' },
+      /a cache disk may be unplugged/,
+    ],
+    ['live', 'no disk was found yet', { 'cache.status': 'waiting - for x\n' }, /plug in the cache disk/],
+    ['installed', 'no disk was found yet', { 'cache.status': 'waiting - x\n' }, /plug in the cache disk/],
     ['installed', 'nothing is known', {}, /leave the cache disk plugged in$/],
   ])('%s: what to do when %s', (phase, _name, files, want, done = false) => {
     const on = machine(files as Record<string, string>);

@@ -28,8 +28,9 @@ export interface QuayRelease {
   close(): Promise<void>;
 }
 
-/** What `podman run RELEASE image NAME` runs in a real release: prints the component's reference. */
-const IMAGE_FOR = `#!/bin/sh
+/** What `podman run RELEASE image NAME` runs in a real release prints the component's reference; `render` writes files. */
+const OPERATOR = `#!/bin/sh
+case " $* " in *' render '*) exit 0 ;; esac
 [ "$1" = image ] || exit 2
 while read -r name reference; do
   [ "$name" = "$2" ] || continue
@@ -82,7 +83,7 @@ export async function startQuayRelease(
     layers: [
       base,
       {
-        'usr/bin/cluster-version-operator': IMAGE_FOR,
+        'usr/bin/cluster-version-operator': OPERATOR,
         'release-manifests/images': [...components].map((pair) => `${pair.join(' ')}\n`).join(''),
         'release-manifests/image-references': JSON.stringify({
           kind: 'ImageStream',

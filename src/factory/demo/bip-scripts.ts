@@ -64,6 +64,7 @@ if [ ! -f coreos-installer.done ]; then
   touch coreos-installer.done
 fi
 shutdown -r +1 "The made-up bootstrap is complete."
+touch /opt/openshift/.install-to-disk.done
 `;
 }
 
@@ -116,9 +117,19 @@ interface DemoUnit {
   readonly contents: string;
 }
 
-function unit(name: string, enabled: boolean, head: readonly string[], exec: string): DemoUnit {
+const ONCE = ['Type=oneshot', 'RemainAfterExit=true'];
+/** Those two go on until they are through, from where they left off. */
+const UNTIL_DONE = ['WorkingDirectory=/opt/openshift', 'Restart=on-failure', 'RestartSec=5s'];
+
+function unit(
+  name: string,
+  enabled: boolean,
+  head: readonly string[],
+  service: readonly string[],
+  exec: string,
+): DemoUnit {
   const install = enabled ? '\n[Install]\nWantedBy=multi-user.target\n' : '';
-  const contents = `[Unit]\nDescription=${name} (made up)\n${head.join('\n')}\n\n[Service]\nType=oneshot\nRemainAfterExit=true\nExecStart=${exec}\n${install}`;
+  const contents = `[Unit]\nDescription=${name} (made up)\n${head.join('\n')}\n\n[Service]\n${service.join('\n')}\nExecStart=${exec}\n${install}`;
   return { name: `${name}.service`, enabled, contents };
 }
 
@@ -128,24 +139,36 @@ export const DEMO_UNITS: readonly DemoUnit[] = [
     'release-image',
     false,
     ['Wants=network-online.target', 'After=network-online.target'],
+    ONCE,
     '/usr/local/bin/release-image-download.sh',
   ),
   unit(
     'crio-configure',
     false,
     ['After=release-image.service', 'Requires=release-image.service', 'Before=crio.service'],
+    ONCE,
     '/usr/local/bin/crio-configure.sh',
   ),
   unit(
     'bootkube',
     false,
-    ['Requires=crio-configure.service', 'After=crio-configure.service'],
+    [
+      'Requires=crio-configure.service',
+      'After=crio-configure.service',
+      'ConditionPathExists=!/opt/openshift/.bootkube.done',
+    ],
+    UNTIL_DONE,
     '/usr/local/bin/bootkube.sh',
   ),
   unit(
     'install-to-disk',
     true,
-    ['Requires=bootkube.service', 'After=bootkube.service'],
+    [
+      'Requires=bootkube.service',
+      'After=bootkube.service',
+      'ConditionPathExists=!/opt/openshift/.install-to-disk.done',
+    ],
+    UNTIL_DONE,
     '/usr/local/bin/install-to-disk.sh',
   ),
 ];
