@@ -1,8 +1,8 @@
 import './assure-home.ts';
 import { dirname } from 'node:path';
 import { type Command, execute, type Interfaces, Plugin } from '@oclif/core';
-import { exitNaturally } from './exit-naturally.ts';
 import { packagedText } from './packaged.ts';
+import { runNaturally } from './run-naturally.ts';
 import { tuneMemory } from './tune-memory.ts';
 
 /** The modules of the commands by the ids the manifest has for them, each loaded when it is asked for. */
@@ -11,10 +11,10 @@ export type CommandModules = Readonly<Record<string, () => Promise<{ readonly de
 /** Runs the command line inside the single executable, where package and commands are no files to look for. */
 export async function mainExecutable(modules: CommandModules): Promise<void> {
   tuneMemory();
-  exitNaturally();
   const plugin = new CarriedPlugin(modules);
   await plugin.load();
-  await execute({ loadOptions: { root: plugin.root, plugins: new Map([[plugin.name, plugin]]) } });
+  const plugins = new Map([[plugin.name, plugin]]);
+  await runNaturally(() => execute({ loadOptions: { root: plugin.root, plugins } }));
 }
 
 /** All of edgefab as oclif's one plugin, read from the executable. */

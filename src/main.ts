@@ -1,11 +1,10 @@
 import './assure-home.ts';
 import { execute } from '@oclif/core';
-import { exitNaturally } from './exit-naturally.ts';
+import { runNaturally } from './run-naturally.ts';
 import { tuneMemory } from './tune-memory.ts';
 
 /** Runs the command line; the one entry point of `bin/edgefab.js`. */
 export async function main(importMetaUrl: string): Promise<void> {
   tuneMemory();
-  exitNaturally();
-  await execute({ dir: importMetaUrl });
+  await runNaturally(() => execute({ dir: importMetaUrl }));
 }
