@@ -1,6 +1,10 @@
 import { execFile } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** What Node compiled is kept between runs, as it is for a user with a home folder: the tests start it a thousand times. */
+const NODE_COMPILE_CACHE = join(tmpdir(), 'edgefab-tests-compiled');
 const PROGRAM = fileURLToPath(new URL('../../bin/edgefab.js', import.meta.url));
 
 export interface Finished {
@@ -20,7 +24,10 @@ export function runEdgefab(
       [PROGRAM, ...args],
       {
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-        env: { PATH: process.env.PATH, HOME: '/nonexistent', NO_COLOR: '1', ...options.env },
+        env: {
+          ...{ PATH: process.env.PATH, HOME: '/nonexistent', NO_COLOR: '1', NODE_COMPILE_CACHE },
+          ...options.env,
+        },
         maxBuffer: 64 * 1024 * 1024,
       },
       (error, stdout, stderr) => {

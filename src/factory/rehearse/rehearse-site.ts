@@ -118,8 +118,13 @@ export async function rehearseSite(
       notes: [...notes, ...network.notes],
       consoleLog: machineFiles(starts.at(-1)?.plan ?? plan).console,
     };
-    await writeFileDurably(join(logFolder, 'rehearsal.json'), `${JSON.stringify(rehearsal, null, 2)}\n`);
-    return await inReceipt(iso, rehearsal, host);
+    const keep = (what: Rehearsal): Promise<void> =>
+      writeFileDurably(join(logFolder, 'rehearsal.json'), `${JSON.stringify(what, null, 2)}\n`);
+    // Before the receipt is waited for: what was found is kept in any case.
+    await keep(rehearsal);
+    const kept = await inReceipt(iso, rehearsal, host);
+    if (kept !== rehearsal) await keep(kept);
+    return kept;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

@@ -34,11 +34,13 @@ export const FROM_DISK = { stick: undefined, startsFrom: 'target' } as const;
 /** Waits until the disk is written and marked, and gives what edgefab said of it; the restart is a minute away. */
 export async function installed(live: LabRun): Promise<string> {
   const failed = '[ "$(systemctl show --value --property=NRestarts install-to-disk.service)" != 0 ]';
-  await live.run(
-    `until [ -e ${MARKED} ] || ${failed}; do sleep 2; done; [ -e ${MARKED} ] || journalctl --no-pager --lines=60`,
+  const said = `if [ -e ${RELEASED} ]; then cat ${RELEASED}; fi; cat ${MARKED}`;
+  const wait = `until [ -e ${MARKED} ] || ${failed}; do sleep 2; done`;
+  // In one go: a slow machine is gone before it is asked twice.
+  return await live.run(
+    `${wait}; if [ -e ${MARKED} ]; then ${said}; else journalctl --lines=60; fi`,
     LIVE_PHASE_S,
   );
-  return await live.run(`if [ -e ${RELEASED} ]; then cat ${RELEASED}; fi; cat ${MARKED}`);
 }
 
 /** From the stick to the restart. Gives what edgefab said of the disk. */
