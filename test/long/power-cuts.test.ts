@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type LabRun, labMachine } from '../lab/lab-machine.ts';
-import { makeLabSite } from '../lab/lab-site.ts';
+import { type LabSite, makeLabSite } from '../lab/lab-site.ts';
 import { labIso } from '../lab/live-lab.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import {
@@ -13,6 +13,7 @@ import {
   FROM_DISK,
   INSTALL_MS,
   installed,
+  installOn,
   LIVE_PHASE_S,
   START_S,
   WORK_S,
@@ -32,32 +33,36 @@ const LIVE_MOMENTS: readonly (readonly [string, RegExp])[] = [
 ];
 const NODE_MOMENTS: readonly (readonly [string, RegExp])[] = [
   ['the initramfs hands over for the first time', /Switching root/],
-  ['the cache is mounted', /edgefab: using the cache on \/dev\/vdb1/],
+  ['the cache is mounted', /edgefab: using the cache on \/dev\/vda1/],
   ['the registry serves', /serves the release image: nothing needs to come from the network/],
   ['the cache is being copied', /edgefab: copying \d+ of \d+ blobs/],
   ['the copy is complete', /edgefab: the copy is complete/],
 ];
 
+const random = seededRandom(SEED);
+
+async function cutAfter(run: LabRun, name: string, sign: RegExp): Promise<void> {
+  await run.shows(sign, LIVE_PHASE_S);
+  const ms = random.below(WITHIN_MS);
+  process.stdout.write(`power cut: ${name}, ${ms} ms later\n`);
+  await delay(ms);
+  await run.cutPower();
+}
+
+async function makeSite(): Promise<LabSite> {
+  return await makeLabSite({
+    line: '4.18',
+    version: '4.18.9',
+    liveIso: await labIso(),
+    imageNames: FEW_IMAGES,
+  });
+}
+
 describe.skipIf(!canRehearse)(`power cuts, seed ${SEED}${whyNoScene}`, () => {
   test(
-    'at five moments of each phase the power goes: the next start goes on, and the node is whole in the end',
+    'at five moments of the live phase: the next start installs, once',
     async () => {
-      const site = await makeLabSite({
-        line: '4.18',
-        version: '4.18.9',
-        liveIso: await labIso(),
-        imageNames: FEW_IMAGES,
-      });
-      const machine = await labMachine(site, 'bios');
-      const random = seededRandom(SEED);
-      const cutAfter = async (run: LabRun, name: string, sign: RegExp): Promise<void> => {
-        await run.shows(sign, LIVE_PHASE_S);
-        const ms = random.below(WITHIN_MS);
-        process.stdout.write(`power cut: ${name}, ${ms} ms later\n`);
-        await delay(ms);
-        await run.cutPower();
-      };
-
+      const machine = await labMachine(await makeSite(), 'bios');
       for (const [name, sign] of LIVE_MOMENTS) {
         await using live = machine.switchOn();
         await cutAfter(live, name, sign);
@@ -76,6 +81,19 @@ describe.skipIf(!canRehearse)(`power cuts, seed ${SEED}${whyNoScene}`, () => {
         await expectGuarded(again);
         await again.cutPower();
       }
+      await using node = machine.switchOn(FROM_DISK);
+      await node.up(START_S);
+      await expectAtRest(node);
+    },
+    INSTALL_MS,
+  );
+
+  test(
+    'at five moments of the installed node: the next start goes on, and the copy of the cache is whole in the end',
+    async () => {
+      const site = await makeSite();
+      const machine = await labMachine(site, 'bios');
+      await installOn(machine);
       for (const [name, sign] of NODE_MOMENTS) {
         await using node = machine.switchOn(FROM_DISK);
         await cutAfter(node, name, sign);
