@@ -23,11 +23,17 @@ const STEP_MS = 200;
 const MAX_LINE_BYTES = 4000;
 const MAX_HEARD_BYTES = 16 * 1024 * 1024;
 const OUTPUT = '/run/edgefab-rehearsal.out';
+/**
+ * Has the shell forget what it holds. What is told before the terminal is set up may lose its beginning: the shell then
+ * waits for the end of a quotation, and takes all that comes for a part of it.
+ */
+const INTERRUPT = '\u0003\n';
 
 /** Connects to the shell; the machine need not be up yet, and its answers come when it is. */
 export function openGuestShell(path: string, host: Pick<Host, 'sleep'>): GuestShell {
   let heard = '';
   let asked = 0;
+  let isUnanswered = false;
   let socket: Socket | undefined;
   const connected = (): Socket => {
     if (socket !== undefined && !socket.destroyed) return socket;
@@ -48,12 +54,15 @@ export function openGuestShell(path: string, host: Pick<Host, 'sleep'>): GuestSh
     if (Buffer.byteLength(line) > MAX_LINE_BYTES)
       throw new RangeError('the command is too long for a terminal');
     heard = '';
-    connected().write(line);
+    connected().write(isUnanswered ? `${INTERRUPT}${line}` : line);
+    isUnanswered = true;
     const answer = new RegExp(`\\[edgefab ${asked} (\\d+)\\]([A-Za-z0-9+/=\\s]*)\\[edgefab ${asked} end\\]`);
     for (let waitedMs = 0; waitedMs <= timeoutMs; waitedMs += STEP_MS) {
       const found = answer.exec(heard);
-      if (found !== null)
+      if (found !== null) {
+        isUnanswered = false;
         return { status: Number(found[1]), output: Buffer.from(found[2] ?? '', 'base64').toString('utf8') };
+      }
       // The machine has ended, or was not there.
       if (socket?.destroyed !== false) return undefined;
       await host.sleep(STEP_MS);

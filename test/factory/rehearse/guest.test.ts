@@ -37,6 +37,27 @@ async function serveShell(path: string): Promise<void> {
   );
 }
 
+/** A shell at a terminal, which is set up so late that the first bytes it is told are lost. */
+async function serveLateTerminal(path: string, lostBytes: number): Promise<void> {
+  const shells: ChildProcess[] = [];
+  onTestFinished(() => {
+    for (const shell of shells) shell.kill();
+  });
+  let toLose = lostBytes;
+  await listen(
+    path,
+    createServer((socket) => {
+      const shell = spawn('script', ['-qec', 'bash --norc', '/dev/null'], { cwd: '/' });
+      shells.push(shell);
+      socket.on('data', (bytes: Buffer) => {
+        shell.stdin.write(bytes.subarray(toLose));
+        toLose = Math.max(0, toLose - bytes.length);
+      });
+      shell.stdout.on('data', (bytes) => socket.write(bytes));
+    }),
+  );
+}
+
 describe('the shell in the machine', () => {
   test('gives status and output, also of text that looks like a mark', async () => {
     const path = join(tempFolder(), 'shell');
@@ -59,6 +80,16 @@ describe('the shell in the machine', () => {
     await serveShell(path);
     expect(await shell.run('sleep 1; echo first', 200)).toBeUndefined();
     expect(await shell.run('echo second')).toEqual({ status: 0, output: 'second\n' });
+  });
+
+  test.each([1, 62, 68, 90])('%i bytes that were lost do not make it deaf', async (lost) => {
+    const path = join(tempFolder(), 'shell');
+    await serveLateTerminal(path, lost);
+    const shell = openGuestShell(path, realHost);
+    onTestFinished(() => shell.close());
+    await shell.run('true', 600);
+    expect(await shell.run('echo there', 10_000)).toEqual({ status: 0, output: 'there\n' });
+    expect(await shell.run('echo still', 10_000)).toEqual({ status: 0, output: 'still\n' });
   });
 });
 
