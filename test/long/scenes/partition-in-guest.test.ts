@@ -34,7 +34,7 @@ describe.skipIf(!canRehearse || !IS_BUILDABLE)(
         await makeTarget(target);
         const off = await labMachine(site, 'bios');
         await using machine = off.switchOn({
-          cacheDisk: site.disk,
+          cacheDisk: site.stock.disk,
           target: { path: target, bus: 'scsi', format: 'raw' },
         });
         await machine.up(START_S);
