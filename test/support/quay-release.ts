@@ -28,7 +28,7 @@ export interface QuayRelease {
   close(): Promise<void>;
 }
 
-/** What `podman run RELEASE image NAME` runs in a real release prints the component's reference; `render` writes files. */
+/** Stands in for what a real release runs: `image NAME` prints the component's reference; `render` ends well and writes nothing. */
 const OPERATOR = `#!/bin/sh
 case " $* " in *' render '*) exit 0 ;; esac
 [ "$1" = image ] || exit 2

@@ -12,8 +12,8 @@ import { canRehearse, SCENE_MS, whyNoScene } from './scene.ts';
 const why = whyNoScene || (IS_BUILDABLE ? '' : ' (SKIPPED: needs the WebAssembly of Butane to be built)');
 const USB = '/run/usb';
 const NODE = '/run/node';
-/** An emulated machine hashes some ten megabytes a second. */
 const START_S = 480;
+/** An emulated machine hashes some ten megabytes a second. */
 const LONG_S = 600;
 
 describe.skipIf(!canRehearse || !IS_BUILDABLE)(
