@@ -72,6 +72,8 @@ export function openBlobStream(response: IncomingMessage, options: BlobStreamOpt
     if (!response.readableEnded && !stream.destroyed) fail();
   });
   response.pause();
+  // It may break off before the reader comes, which the stream then tells that reader; unheard, it would end the process.
+  stream.on('error', () => {});
   // It may have been cut before anyone listened here.
   if (response.destroyed && !response.complete) fail();
   return stream;

@@ -275,6 +275,22 @@ describe('blob bodies', () => {
     expect(digestOf(await buffer(stream))).toBe(digest);
   });
 
+  test('a body cut before its reader comes ends the stream for that reader, not the process', async () => {
+    const { image } = await registry((response) => {
+      response.writeHead(200, { 'content-length': blob.length });
+      response.write('few', () => response.socket?.end());
+    });
+    const { client } = open();
+    const body = await client.openBlob(image, digest);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await fail(body)).toMatchObject({ code: 'BLOB_TRUNCATED' });
+    const { stream } = await client.openBlob(image, digest);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await expect(pipeline(stream, new Writable({ write: (_c, _e, done) => done() }))).rejects.toMatchObject({
+      code: 'BLOB_TRUNCATED',
+    });
+  });
+
   test('a server that closes its socket while the reader is slow ends the stream, not the process', async () => {
     const { image } = await registry((response) => {
       response.writeHead(200, { 'content-length': blob.length });
