@@ -5,7 +5,7 @@
 #
 # Needs: bash, coreutils, grep, sed, util-linux; efibootmgr where there is UEFI. Settings:
 #   SERVICE_RESULT         set by systemd: how install-to-disk.sh ended
-#   EDGEFAB_BUILD_ID, EDGEFAB_INSTALL_DISK, EDGEFAB_LOCATION   from /etc/edgefab/registry.env
+#   EDGEFAB_BUILD_ID, EDGEFAB_INSTALL_DISK, EDGEFAB_LOCATION   from /etc/edgefab/site.env
 #   EDGEFAB_INSTALL_DONE   the stamp install-to-disk.sh leaves at its end
 #   EDGEFAB_INSTALL_SCRIPT, EDGEFAB_RUN, EDGEFAB_SYS           for tests
 #
@@ -13,7 +13,7 @@
 set -euo pipefail
 export LC_ALL=C
 
-build=${EDGEFAB_BUILD_ID:?is not set; it comes from /etc/edgefab/registry.env}
+build=${EDGEFAB_BUILD_ID:?is not set; it comes from /etc/edgefab/site.env}
 disk=${EDGEFAB_INSTALL_DISK:-}
 install_script=${EDGEFAB_INSTALL_SCRIPT:-/usr/local/bin/install-to-disk.sh}
 stamp=${EDGEFAB_INSTALL_DONE:-/opt/openshift/.install-to-disk.done}

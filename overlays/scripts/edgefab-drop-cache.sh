@@ -14,7 +14,7 @@
 # signature; its entry in the partition table stays, because changing the table of the disk the node runs from is
 # not worth the risk. The blank partition can be handed to LVM Storage.
 #
-# Needs: bash, coreutils, util-linux, systemctl. Settings (/etc/edgefab/registry.env by the unit):
+# Needs: bash, coreutils, util-linux, systemctl. Settings (/etc/edgefab/registry.env and site.env by the unit):
 #   EDGEFAB_LOCATION, EDGEFAB_LABEL
 #   EDGEFAB_POLL_SECONDS   how often to look
 #   EDGEFAB_POLLS          how often at most; empty: without end
@@ -24,7 +24,7 @@
 set -euo pipefail
 export LC_ALL=C
 
-location=${EDGEFAB_LOCATION:?is not set; it comes from /etc/edgefab/registry.env}
+location=${EDGEFAB_LOCATION:?is not set; it comes from /etc/edgefab/site.env}
 label=${EDGEFAB_LABEL:?is not set; it comes from /etc/edgefab/registry.env}
 poll_seconds=${EDGEFAB_POLL_SECONDS:-60}
 polls=${EDGEFAB_POLLS:-}

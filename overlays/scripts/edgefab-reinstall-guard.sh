@@ -6,7 +6,7 @@
 # The mark is the file edgefab/installed on the boot file system of the disk (partition label boot), which
 # edgefab-after-install.sh leaves when coreos-installer has ended well. It is read without writing to the disk.
 #
-# Needs: bash, coreutils, grep, sed, util-linux. Settings (/etc/edgefab/registry.env by the unit):
+# Needs: bash, coreutils, grep, sed, util-linux. Settings (/etc/edgefab/site.env by the unit):
 #   EDGEFAB_BUILD_ID       the build of this boot stick
 #   EDGEFAB_INSTALL_DISK   the disk; empty: the one install-to-disk.sh names
 #   EDGEFAB_GUARD_SECONDS  how long to wait for the disk to appear

@@ -81,7 +81,8 @@ render() {
     report+=$'\n'"  cache: $plain"
   elif [[ $given_back == yes ]]; then
     report+=$'\n'"  cache: given back"
-  else
+  elif [[ ! -e $etc/edgefab/preload.env ]]; then
+    # Images that are loaded into the store need no open cache.
     report+=$'\n'"  cache: none is open"
   fi
   for file in "$run"/*.status; do

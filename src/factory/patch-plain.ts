@@ -5,6 +5,7 @@ import type { Ignition } from '../boot/ignition/ignition.ts';
 import { type PatchOptions, type PatchResult, patchIgnition } from '../boot/patch/patch-ignition.ts';
 import { type RegistryMade, registryMade } from '../boot/patch/registry-made.ts';
 import { REGISTRY_PORT } from '../boot/patch/registry-settings.ts';
+import { buildIdOf } from '../boot/patch/site-settings.ts';
 import { EdgefabError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { type Lock, lockId } from '../mirror/resolve/lock.ts';
@@ -51,6 +52,12 @@ export async function patchPlain(
   const version = options.release ?? cache?.lock.release?.version;
   const common: PatchOptions = {
     hostname: options.hostname,
+    build: {
+      site: options.hostname,
+      buildId: buildIdOf(ignition) ?? newBuildId(ignition, options, cache?.lock),
+      location: options.location,
+      installDisk: options.installDisk,
+    },
     cacheMode: options.cacheMode,
     cacheLabel: options.cacheLabel,
     savePartlabel: options.savePartlabel,
@@ -67,8 +74,7 @@ export async function patchPlain(
     cache.lock,
     await heldCatalogs(cache.folder, cache.lock),
   );
-  const made =
-    (await madeBefore(ignition, options, host)) ?? (await makeRegistry(ignition, options, cache.lock, host));
+  const made = (await madeBefore(ignition, options, host)) ?? (await makeRegistry(options, host));
   return await patchIgnition(ignition, {
     ...common,
     registry: {
@@ -77,17 +83,13 @@ export async function patchPlain(
         cacheLabel: options.cacheLabel,
         cacheId: cache.cacheId,
         tool,
-        location: options.location,
         keepOnNode: true,
-        installDisk: options.installDisk,
-        buildId: made.buildId,
         buildTime: made.buildTime,
       },
       certificates: made.certificates,
       repositories,
       tagged,
       catalogs,
-      site: options.hostname,
     },
   });
 }
@@ -112,22 +114,23 @@ async function madeBefore(
   );
 }
 
+function newBuildId(ignition: Ignition, { hostname }: PlainPatch, lock: Lock | undefined): string {
+  return buildId({
+    lock: lock === undefined ? null : lockId(lock),
+    writer: EDGEFAB_VERSION,
+    ignition: createHash('sha256').update(ignition.text).digest('hex'),
+    hostname,
+  });
+}
+
 async function makeRegistry(
-  ignition: Ignition,
   options: PlainPatch,
-  lock: Lock,
   host: Pick<Host, 'now' | 'randomBytes'>,
 ): Promise<RegistryMade> {
   const beside = join(dirname(options.output), 'registry-ca');
   const buildTime = new Date(Math.floor(host.now().getTime() / 1000) * 1000);
   const ca = await registryCa(options.registryCa ?? beside, buildTime, host);
-  const id = buildId({
-    lock: lockId(lock),
-    writer: EDGEFAB_VERSION,
-    ignition: createHash('sha256').update(ignition.text).digest('hex'),
-    hostname: options.hostname,
-  });
-  return { buildId: id, buildTime, certificates: await registryLeaf(beside, ca, host) };
+  return { buildTime, certificates: await registryLeaf(beside, ca, host) };
 }
 
 /** A node told to use images that are not there would wait for ever, so only a complete cache will do. */

@@ -45,6 +45,12 @@ export async function sitePatch(
   const registry = site.cache.mode === 'registry' ? await deliveryOf(site, input) : undefined;
   return {
     hostname: site.hostname,
+    build: {
+      site: site.name,
+      buildId: input.buildId,
+      location: site.cache.location,
+      installDisk: installDiskPath(site),
+    },
     cacheMode: site.cache.mode,
     ...(registry === undefined ? { images: preloadImages(lock) } : { registry }),
     ...(version === undefined ? {} : { version }),
@@ -64,32 +70,26 @@ export async function sitePatch(
   };
 }
 
+function installDiskPath({ installDisk }: Pick<Site, 'installDisk'>): string | undefined {
+  if (installDisk === undefined) return undefined;
+  return 'path' in installDisk ? installDisk.path : `/dev/disk/by-id/${installDisk.byId}`;
+}
+
 async function deliveryOf(site: Site, input: SitePatchInput): Promise<RegistryDelivery> {
   const { tool, repositories, tagged, catalogs } = input.content();
-  const { location, keepOnNode } = site.cache;
-  const { installDisk } = site;
   return {
     settings: {
       port: REGISTRY_PORT,
       cacheLabel: cacheLabel(site),
       cacheId: input.cacheId,
       tool,
-      location,
-      keepOnNode,
-      installDisk:
-        installDisk === undefined
-          ? undefined
-          : 'path' in installDisk
-            ? installDisk.path
-            : `/dev/disk/by-id/${installDisk.byId}`,
-      buildId: input.buildId,
+      keepOnNode: site.cache.keepOnNode,
       buildTime: input.buildTime,
     },
     certificates: await input.certificates(),
     repositories,
     tagged,
     catalogs,
-    site: site.name,
   };
 }
 

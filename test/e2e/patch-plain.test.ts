@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeRegistryCa } from '../../src/boot/certs/registry-ca-folder.ts';
 import { fileText } from '../../src/boot/ignition/file-contents.ts';
 import { parseIgnition } from '../../src/boot/ignition/parse-ignition.ts';
+import { buildIdOf } from '../../src/boot/patch/site-settings.ts';
 import { demoBipIgnition } from '../../src/factory/demo/bip-ignition.ts';
 import { type DemoRegistry, startDemoRegistry } from '../../src/factory/demo/made-release.ts';
 import { HAS_IGNITION_VALIDATE, ignitionValidate } from '../support/ignition-validate.ts';
@@ -119,6 +120,21 @@ describe('ignition patch in mode registry, without a factory', () => {
     expect(again.status).toBe(4);
     expect(again.stderr).toContain('REGISTRY_CA_MISMATCH');
     expect(() => statSync(join(out, 'twice.ign'))).toThrow('ENOENT');
+  });
+
+  test('images that are loaded: the build has an id of its own, which a second patch keeps', async () => {
+    const out = tempFolder();
+    const once = join(out, 'once.ign');
+    const preload = ['--cache-mode', 'preload', '--cache', at('cache')];
+    expect(await runEdgefab(patch(once, ...preload))).toMatchObject({ status: 0, stderr: '' });
+    const text = readFileSync(once, 'utf8');
+    const ignition = parseIgnition(Buffer.from(text), 'once.ign');
+    expect(buildIdOf(ignition)).toMatch(/^[0-9a-f]{64}$/);
+    expect(ignition.units.map(({ name }) => name)).toContain('edgefab-reinstall-guard.service');
+    const twice = join(out, 'twice.ign');
+    const again = ['ignition', 'patch', once, '--hostname', 'bip', ...preload, '-o', twice];
+    expect(await runEdgefab(again)).toMatchObject({ status: 0 });
+    expect(readFileSync(twice, 'utf8')).toBe(text);
   });
 
   test('--explain tells each step and what differs, without a secret', async () => {

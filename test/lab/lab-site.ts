@@ -31,6 +31,8 @@ export interface LabSiteOptions extends LabStockOptions {
   readonly mode?: 'registry' | 'preload';
   /** Where the cache is; `usb` unless given. */
   readonly location?: 'usb' | 'installDisk';
+  /** How long the certificates of the config are to last, such as 30d; as they are unless given. */
+  readonly validFor?: string;
   /** Changes a copy of the cache, which then goes onto the disk. */
   readonly damage?: (cache: string, stock: LabStock) => void;
 }
@@ -51,7 +53,7 @@ const PATIENCE = {
 
 /** Makes a factory with one site, `bip`, as a user would: its cache on a disk, its ISO built from the lab's image. */
 export async function makeLabSite(options: LabSiteOptions): Promise<LabSite> {
-  const { mode = 'registry', location = 'usb' } = options;
+  const { mode = 'registry', location = 'usb', validFor } = options;
   const stock = await labStock(options);
   const folder = tempFolder();
   const at = (name: string): string => join(folder, name);
@@ -60,7 +62,7 @@ export async function makeLabSite(options: LabSiteOptions): Promise<LabSite> {
   writeFileSync(at('bip.ign'), serializeIgnition(ignition), { mode: 0o600 });
   const { mac, address, gateway, dns } = LAB_NETWORK;
   const site = `    machine: { ramMiB: 3072 }
-    ntp: { servers: [${gateway}] }
+${validFor === undefined ? '' : `    certificates: { validFor: ${validFor} }\n`}    ntp: { servers: [${gateway}] }
     cache: { mode: ${mode}, location: ${location} }
     network: { mac: "${mac}", address: ${address}, gateway: ${gateway}, dns: [${dns}] }
 `;

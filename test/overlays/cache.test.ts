@@ -23,10 +23,7 @@ const SETTINGS: RegistrySettings = {
   cacheId: CACHE_ID,
   tool: { reference: `docker.io/library/registry@sha256:${HEX}`, view: 'views/dir/registry' },
   releaseImage: `quay.io/made-up/release@sha256:${HEX}`,
-  location: 'usb',
   keepOnNode: true,
-  installDisk: undefined,
-  buildId: 'b-1',
   buildTime: new Date('2026-11-21T10:00:00Z'),
 };
 

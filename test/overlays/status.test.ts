@@ -51,6 +51,13 @@ describe('edgefab-status.sh', () => {
     ]);
   });
 
+  test('where images are loaded nobody misses an open cache', () => {
+    const on = machine();
+    mkdirSync(join(on.root, 'etc/edgefab'), { recursive: true });
+    writeFileSync(join(on.root, 'etc/edgefab/preload.env'), '');
+    expect(show(on).slice(1)).toEqual([expect.stringMatching(/^ {2}next: nothing: leave boot stick/)]);
+  });
+
   test('with what the parts say of themselves', () => {
     const on = machine({
       'cache.source': '/dev/sdb1\n',

@@ -3,7 +3,7 @@ import { releaseImage } from '../../src/boot/ignition/release-image.ts';
 import type { PatchOptions, RegistryDelivery } from '../../src/boot/patch/patch-ignition.ts';
 import type { RegistryCertificates } from '../../src/boot/patch/registry-certificates.ts';
 import type { DemoLine } from './bip-ignition.ts';
-import { PATCH_OPTIONS } from './patch-options.ts';
+import { BUILD, PATCH_OPTIONS } from './patch-options.ts';
 import { BUILD_TIME, loopbackLeaf, registryCa } from './registry-ca.ts';
 
 const CA = registryCa();
@@ -67,10 +67,7 @@ function delivery(
         reference: `registry.example.com/distribution@sha256:${HEX}`,
         view: `views/dir/registry.example.com/distribution@sha256-${HEX}`,
       },
-      location,
       keepOnNode: location === 'usb',
-      installDisk: '/dev/sda',
-      buildId: 'b-1',
       buildTime: BUILD_TIME,
     },
     certificates: CERTIFICATES,
@@ -78,15 +75,15 @@ function delivery(
     // Releases before 4.13 have no mirrors for tags, and such a patch is refused.
     tagged: version.startsWith('4.12.') ? [] : [{ reference: `${TOOLS}:1`, digest: `sha256:${HEX}` }],
     catalogs: [`${CATALOG}@sha256:${HEX}`],
-    site: 'bip',
   };
 }
 
 /** Options with which every step of a mode has something to do. */
 export function fullPatch(ignition: Ignition, settings: FullPatchSettings): PatchOptions {
-  const { version, mode = 'registry', userOverlays = [] } = settings;
+  const { version, mode = 'registry', location = 'installDisk', userOverlays = [] } = settings;
   return {
     ...PATCH_OPTIONS,
+    build: { ...BUILD, location, installDisk: '/dev/sda' },
     cacheMode: mode,
     version,
     ...(mode === 'registry' ? { registry: delivery(ignition, settings) } : {}),

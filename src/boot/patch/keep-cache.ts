@@ -3,10 +3,11 @@ import { machineConfigManifest } from './machine-config.ts';
 import type { OverlayFile, Overlays } from './overlay.ts';
 import type { RegistrySettings } from './registry-settings.ts';
 import { CACHE_UNITS } from './release-cache.ts';
+import type { SiteSettings } from './site-settings.ts';
 import type { Step } from './step.ts';
 
 /** What becomes of the cache after the install. */
-export type KeepCacheSettings = Pick<RegistrySettings, 'location' | 'keepOnNode'>;
+export type KeepCacheSettings = Pick<SiteSettings, 'location'> & Pick<RegistrySettings, 'keepOnNode'>;
 
 interface Job {
   readonly why: string;

@@ -25,6 +25,7 @@ import { reinstallGuardStep } from './reinstall-guard.ts';
 import { releaseCacheStep } from './release-cache.ts';
 import { releaseVersionOf } from './release-version-of.ts';
 import { savePartlabel } from './save-partlabel.ts';
+import type { SiteSettings } from './site-settings.ts';
 import { statusLineStep } from './status-line.ts';
 import { applyStep, type Step, type StepReport } from './step.ts';
 import type { TaggedImage } from './tag-mirrors.ts';
@@ -39,12 +40,11 @@ export interface RegistryDelivery {
   readonly tagged: readonly TaggedImage[];
   /** HOST/PATH@sha256:HEX of each catalog in the cache. */
   readonly catalogs: readonly string[];
-  /** Name of the site, for the console. */
-  readonly site: string;
 }
 
 export interface PatchOptions {
   readonly hostname: string;
+  readonly build: SiteSettings;
   readonly cacheMode: 'preload' | 'registry';
   /** What the machine loads from its cache disk; undefined: nothing is preloaded, and the report says so. */
   readonly images?: readonly PreloadImage[] | undefined;
@@ -116,7 +116,7 @@ const PRELOAD_STEPS: readonly StepMaker[] = [
 ];
 
 function registrySteps(
-  { settings, certificates, repositories, tagged, catalogs, site }: RegistryDelivery,
+  { settings, certificates, repositories, tagged, catalogs }: RegistryDelivery,
   version: string,
 ): readonly StepMaker[] {
   const { port } = settings;
@@ -129,16 +129,17 @@ function registrySteps(
     (ignition) => registryMirrorsStep(ignition, { port, repositories, tagged, caPem, version }),
     (ignition, _options, overlays) => registryLive(ignition, whole(ignition), certificates, overlays),
     (ignition, _options, overlays) => registryInstalled(whole(ignition), certificates, overlays),
-    (_ignition, _options, overlays) => releaseCacheStep(settings, overlays),
-    (_ignition, _options, overlays) => keepCacheStep(settings, overlays),
-    (ignition, _options, overlays) => reinstallGuardStep(ignition, overlays),
+    (_ignition, { build }, overlays) => releaseCacheStep(build, overlays),
+    (_ignition, { build: { location } }, overlays) =>
+      keepCacheStep({ location, keepOnNode: settings.keepOnNode }, overlays),
     (ignition) => operatorHubStep(ignition, { version }),
     (ignition) => catalogSourcesStep(ignition, { catalogs, version }),
-    (_ignition, _options, overlays) => statusLineStep({ site, buildId: settings.buildId }, overlays),
   ];
 }
 
 const COMMON_STEPS: readonly StepMaker[] = [
+  (ignition, _options, overlays) => reinstallGuardStep(ignition, overlays),
+  (_ignition, { build }, overlays) => statusLineStep(build, overlays),
   (_ignition, { hostname }) => hostnameStep(hostname),
   (_ignition, { network = [] }) => networkStep(network),
   (_ignition, { localDns }, overlays) =>

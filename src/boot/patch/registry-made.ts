@@ -6,7 +6,6 @@ import { REGISTRY_FILES } from './registry-files.ts';
 
 /** What was made for a config when it was patched for registry mode, and must stay when it is patched again. */
 export interface RegistryMade {
-  readonly buildId: string;
   readonly buildTime: Date;
   readonly certificates: RegistryCertificates;
 }
@@ -30,7 +29,6 @@ export function registryMade(ignition: Ignition): RegistryMade | undefined {
     );
   };
   return {
-    buildId: value('BUILD_ID'),
     buildTime: new Date(Number(value('BUILD_TIME')) * 1000),
     certificates: {
       caPem: part(REGISTRY_FILES.authority),

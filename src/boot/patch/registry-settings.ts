@@ -20,19 +20,11 @@ export interface RegistrySettings {
   readonly tool: { readonly reference: string; readonly view: string };
   /** HOST/PATH@sha256:HEX: readiness is that this manifest is served under system trust. */
   readonly releaseImage: string;
-  readonly location: 'usb' | 'installDisk';
   /** Whether the installed node keeps the cache. */
   readonly keepOnNode: boolean;
-  /** The disk the install writes to, /dev/…; undefined: the one install-to-disk.sh names. */
-  readonly installDisk: string | undefined;
-  /** Names this build on the disk, the console and the receipt; 1 to 64 letters, digits, . _ and -. */
-  readonly buildId: string;
   /** When the build began; a clock earlier than this is wrong. */
   readonly buildTime: Date;
 }
-
-const BUILD_ID = /^[A-Za-z0-9._-]{1,64}$/;
-const DEVICE = /^\/dev\/[A-Za-z0-9/._:+-]+$/;
 
 /** Ports that OpenShift or the kernel may want on the machine: first, last, and whose they are. */
 const RESERVED_PORTS = [
@@ -57,16 +49,13 @@ export function checkRegistryPort(port: number): number {
 
 /** Makes sure that every setting is safe to be read by a shell script. Throws USAGE_INVALID. */
 export function checkRegistrySettings(settings: RegistrySettings): void {
-  const { port, cacheLabel, cacheId, tool, releaseImage, installDisk, buildId } = settings;
+  const { port, cacheLabel, cacheId, tool, releaseImage } = settings;
   checkRegistryPort(port);
   checkPartitionLabel(cacheLabel);
   checkCacheId(cacheId);
   checkPinnedImage('registry image', tool.reference);
   checkView(tool.reference, tool.view);
   checkPinnedImage('release image', releaseImage);
-  if (installDisk !== undefined && (!DEVICE.test(installDisk) || installDisk.split('/').includes('..')))
-    throw unfitValue('install disk', installDisk, 'a path like /dev/sda');
-  if (!BUILD_ID.test(buildId)) throw unfitValue('build id', buildId, '1 to 64 letters, digits, . _ and -');
 }
 
 /** Renders the settings file the units of registry mode read (systemd's EnvironmentFile). */
@@ -78,10 +67,7 @@ export function renderRegistryEnvironment(settings: RegistrySettings): string {
     `EDGEFAB_TOOL_IMAGE=${settings.tool.reference}`,
     `EDGEFAB_TOOL_VIEW=${settings.tool.view}`,
     `EDGEFAB_RELEASE_IMAGE=${settings.releaseImage}`,
-    `EDGEFAB_LOCATION=${settings.location}`,
     `EDGEFAB_KEEP_ON_NODE=${settings.keepOnNode ? 'yes' : 'no'}`,
-    `EDGEFAB_INSTALL_DISK=${settings.installDisk ?? ''}`,
-    `EDGEFAB_BUILD_ID=${settings.buildId}`,
     `EDGEFAB_BUILD_TIME=${Math.floor(settings.buildTime.getTime() / 1000)}`,
     '',
   ].join('\n');

@@ -26,8 +26,8 @@ const GUARDED = [
  * Plans the end of the reinstall loop, for a machine that starts the boot stick before its disk. After
  * coreos-installer has ended well the live system leaves the build id on the disk's boot file system and, on
  * UEFI, puts the disk first in the boot order; a live system that finds its own build id there stops before
- * anything begins, unless the kernel argument REINSTALL_KARG is given. Reads EDGEFAB_BUILD_ID and
- * EDGEFAB_INSTALL_DISK from /etc/edgefab/registry.env.
+ * anything begins, unless the kernel argument REINSTALL_KARG is given. Reads EDGEFAB_BUILD_ID,
+ * EDGEFAB_INSTALL_DISK and EDGEFAB_LOCATION from SITE_FILE, which the status line writes.
  */
 export function reinstallGuardStep(ignition: Ignition, overlays: Overlays): Step {
   const pullsNodeImage = ignition.files.some((file) => file.path === PULL_UNIT);

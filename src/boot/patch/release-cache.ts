@@ -1,10 +1,10 @@
 import { dropinChange, fileChange } from './changes.ts';
 import type { Overlays } from './overlay.ts';
-import type { RegistrySettings } from './registry-settings.ts';
+import type { SiteSettings } from './site-settings.ts';
 import type { Step } from './step.ts';
 
 /** What giving the cache back depends on. */
-export type ReleaseCacheSettings = Pick<RegistrySettings, 'location'>;
+export type ReleaseCacheSettings = Pick<SiteSettings, 'location'>;
 
 /** The units that open the cache, and must not do so again once it was given back. */
 export const CACHE_UNITS = [

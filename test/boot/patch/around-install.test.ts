@@ -9,10 +9,12 @@ import { localDnsStep } from '../../../src/boot/patch/local-dns.ts';
 import { loadOverlays } from '../../../src/boot/patch/overlay.ts';
 import { reinstallGuardStep } from '../../../src/boot/patch/reinstall-guard.ts';
 import { releaseCacheStep } from '../../../src/boot/patch/release-cache.ts';
+import { buildIdOf, SITE_FILE } from '../../../src/boot/patch/site-settings.ts';
 import { statusLineStep } from '../../../src/boot/patch/status-line.ts';
 import { applyStep, type Step } from '../../../src/boot/patch/step.ts';
 import { bipIgnition, type DemoLine } from '../../support/bip-ignition.ts';
 import { HAS_IGNITION_VALIDATE, ignitionValidate } from '../../support/ignition-validate.ts';
+import { BUILD } from '../../support/patch-options.ts';
 
 const overlays = await loadOverlays();
 const MANIFESTS = '/opt/openshift/openshift';
@@ -26,7 +28,7 @@ const keep: StepOf = () => keepCacheStep({ location: 'usb', keepOnNode: true }, 
 const drop: StepOf = () => keepCacheStep({ location: 'installDisk', keepOnNode: false }, overlays);
 const dns: StepOf = () =>
   localDnsStep({ clusterName: 'bip', domain: 'example.com', nodeAddresses: ['192.0.2.5'] }, overlays);
-const status: StepOf = () => statusLineStep({ site: 'bip', buildId: 'b0a1' }, overlays);
+const status: StepOf = () => statusLineStep({ ...BUILD, buildId: 'b0a1' }, overlays);
 
 const ROWS: [string, StepOf, DemoLine, string[]][] = [
   [
@@ -165,12 +167,28 @@ describe('what the installed node gets', () => {
   });
 });
 
+test('what is told of the build is one plain line each', () => {
+  const settings = { ...BUILD, installDisk: '/dev/disk/by-id/nvme-x' };
+  const before = bipIgnition();
+  const { ignition } = applyStep(before, statusLineStep(settings, overlays));
+  expect(fileText(ignition, SITE_FILE)?.trimEnd().split('\n')).toEqual([
+    'EDGEFAB_SITE=bip',
+    'EDGEFAB_BUILD_ID=b-1',
+    'EDGEFAB_LOCATION=usb',
+    'EDGEFAB_INSTALL_DISK=/dev/disk/by-id/nvme-x',
+  ]);
+  expect([buildIdOf(before), buildIdOf(ignition)]).toEqual([undefined, 'b-1']);
+});
+
 test.each([
-  ['a site with a blank', { site: 'a b', buildId: 'x' }],
-  ['a build id with a quote', { site: 'a', buildId: "x'" }],
-  ['no site', { site: '', buildId: 'x' }],
-])('the login prompt refuses %s', (_name, settings) => {
-  expect(() => statusLineStep(settings, overlays)).toThrow(
+  ['a site with a blank', { site: 'a b' }],
+  ['a build id with a quote', { buildId: "x'" }],
+  ['a build id with a line break', { buildId: 'b\nX=1' }],
+  ['no site', { site: '' }],
+  ['a disk that is none', { installDisk: '/etc/passwd' }],
+  ['a disk that leaves /dev', { installDisk: '/dev/../etc/passwd' }],
+])('the login prompt refuses %s', (_name, change) => {
+  expect(() => statusLineStep({ ...BUILD, ...change }, overlays)).toThrow(
     expect.objectContaining({ code: 'USAGE_INVALID' }),
   );
 });

@@ -29,8 +29,8 @@ function listed(unit: string, key: string): string[] {
   return [...unit.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].flatMap(([, names = '']) => names.split(' '));
 }
 
-function setting(phase: Phase, name: string): string | undefined {
-  return new RegExp(`^EDGEFAB_${name}=(.*)$`, 'm').exec(phase.text('/etc/edgefab/registry.env'))?.[1];
+function setting(phase: Phase, name: string, file = 'registry.env'): string | undefined {
+  return new RegExp(`^EDGEFAB_${name}=(.*)$`, 'm').exec(phase.text(`/etc/edgefab/${file}`))?.[1];
 }
 
 /** Every text of src/. */
@@ -296,7 +296,7 @@ const POINTS: readonly Point[] = [
       expect(live.unit('install-to-disk.service')).toContain(
         'ExecStopPost=-/usr/local/bin/edgefab-after-install.sh',
       );
-      expect(setting(live, 'BUILD_ID')).toBe('b-1');
+      expect(setting(live, 'BUILD_ID', 'site.env')).toBe('b-1');
     },
     shownBy: ['test/overlays/reinstall-guard.test.ts'],
   },

@@ -23,6 +23,21 @@ async function differences(before: Ignition, options: PatchOptions = OPTIONS): P
   return diffIgnition(before, ignition).map(({ kind, what, path }) => `${kind} ${what} ${path}`);
 }
 
+const GUARDED = ['release-image', 'kubelet', 'bootkube', 'install-to-disk', 'approve-csr', 'progress'];
+const guardDropin = (unit: string): string => `added dropin ${unit}.service.d/20-edgefab-guard.conf`;
+/** The guard and the status line, which every config gets. */
+const AROUND_INSTALL = [
+  'added file /usr/local/bin/edgefab-reinstall-guard.sh',
+  'added file /usr/local/bin/edgefab-after-install.sh',
+  'added unit edgefab-reinstall-guard.service',
+  'added dropin install-to-disk.service.d/30-edgefab-after.conf',
+  ...GUARDED.map(guardDropin),
+  'added file /etc/edgefab/site.env',
+  'added file /usr/local/bin/edgefab-status.sh',
+  'added unit edgefab-status.service',
+  'added unit edgefab-status.path',
+  `added file ${MANIFESTS}/99_edgefab-status.yaml`,
+];
 const BASE_CHANGES = [
   `changed file ${INSTALL}`,
   'added file /etc/edgefab/preload.env',
@@ -34,12 +49,16 @@ const BASE_CHANGES = [
   `added file ${MANIFESTS}/99_edgefab-hostname.yaml`,
   'added dropin release-image.service.d/10-edgefab-order.conf',
   'added unit edgefab-preload.service',
+  ...AROUND_INSTALL,
 ];
 const PULL_FIRST = [
   'added file /usr/local/bin/edgefab-release-image.sh',
   'added dropin release-image.service.d/20-edgefab-local-first.conf',
 ];
-const NODE_IMAGE = ['added dropin node-image-pull.service.d/10-edgefab-order.conf'];
+const NODE_IMAGE = [
+  'added dropin node-image-pull.service.d/10-edgefab-order.conf',
+  guardDropin('node-image-pull'),
+];
 const LINES: [DemoLine, string[]][] = [
   ['4.13', [...BASE_CHANGES, ...PULL_FIRST]],
   ['4.18', BASE_CHANGES],
@@ -56,6 +75,8 @@ describe('patching changes exactly this', () => {
     expect(report.map(({ name, changes }) => [name, changes.length])).toEqual([
       ['preload-live', 6],
       ['preload-installed', 1],
+      ['reinstall-guard', 10],
+      ['status-line', 5],
       ['hostname', 2],
       ['network', 0],
       ['local-dns', 0],
@@ -73,6 +94,8 @@ describe('patching changes exactly this', () => {
     expect(report.map(({ name, skipped }) => [name, skipped])).toEqual([
       ['preload-live', expect.stringContaining('no image list')],
       ['preload-installed', expect.stringContaining('no image list')],
+      ['reinstall-guard', undefined],
+      ['status-line', undefined],
       ['hostname', undefined],
       ['network', expect.stringContaining('asks DHCP')],
       ['local-dns', expect.stringContaining('has a DNS server')],
@@ -81,10 +104,13 @@ describe('patching changes exactly this', () => {
       ['manifests', expect.stringContaining('none were given')],
       ['overlays', expect.stringContaining('none were given')],
     ]);
-    expect(await differences(bipIgnition(), options)).toEqual([
-      'added file /etc/hostname',
-      `added file ${MANIFESTS}/99_edgefab-hostname.yaml`,
-    ]);
+    expect((await differences(bipIgnition(), options)).sort()).toEqual(
+      [
+        'added file /etc/hostname',
+        `added file ${MANIFESTS}/99_edgefab-hostname.yaml`,
+        ...AROUND_INSTALL,
+      ].sort(),
+    );
   });
 });
 

@@ -23,10 +23,7 @@ const SETTINGS: RegistrySettings = {
   cacheId: 'cache-1',
   tool: { reference: `docker.io/library/registry@sha256:${HEX}`, view: 'views/dir/docker.io/registry' },
   releaseImage: RELEASE_IMAGE,
-  location: 'usb',
   keepOnNode: true,
-  installDisk: '/dev/sda',
-  buildId: 'b-1',
   buildTime: new Date('2026-11-21T10:00:00Z'),
 };
 const pem = (label: string, text: string): string =>

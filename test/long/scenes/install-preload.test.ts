@@ -4,10 +4,11 @@ import { makeLabSite } from '../../lab/lab-site.ts';
 import { labIso } from '../../lab/live-lab.ts';
 import {
   expectConfigured,
+  expectGuarded,
   FEW_IMAGES,
   FROM_DISK,
   INSTALL_MS,
-  LIVE_PHASE_S,
+  installOn,
   START_S,
   WORK_S,
 } from './installed-node.ts';
@@ -34,7 +35,7 @@ async function expectLoaded(node: LabRun, images: readonly string[]): Promise<vo
 
 describe.skipIf(!canRehearse)(`scene: installed, images loaded into the store, BIOS${whyNoScene}`, () => {
   test(
-    'the node has its images, and after a power cut that empties the store has them again',
+    'the node has its images, after a power cut that empties the store has them again; a stick that was left in installs nothing',
     async () => {
       const site = await makeLabSite({
         line: '4.18',
@@ -47,12 +48,7 @@ describe.skipIf(!canRehearse)(`scene: installed, images loaded into the store, B
         (name) => site.components.get(name) ?? name,
       );
       const machine = await labMachine(site, 'bios');
-      {
-        // This mode leaves no mark on the disk that could be waited for.
-        await using live = machine.switchOn();
-        await live.up(START_S);
-        await live.ended(LIVE_PHASE_S);
-      }
+      expect(await installOn(machine)).toMatch(/^done - build \S+ is on \/dev\/sda;/m);
       {
         await using node = machine.switchOn(FROM_DISK);
         await node.up(START_S);
@@ -60,10 +56,14 @@ describe.skipIf(!canRehearse)(`scene: installed, images loaded into the store, B
         await expectConfigured(node);
         await node.cutPower();
       }
-      await using node = machine.switchOn(FROM_DISK);
-      await node.up(START_S);
-      await expectLoaded(node, images);
-      expect(await node.run('journalctl --boot --unit=crio-wipe.service')).toContain(WIPED);
+      {
+        await using node = machine.switchOn(FROM_DISK);
+        await node.up(START_S);
+        await expectLoaded(node, images);
+        expect(await node.run('journalctl --boot --unit=crio-wipe.service')).toContain(WIPED);
+      }
+      await using again = machine.switchOn();
+      await expectGuarded(again);
     },
     INSTALL_MS,
   );
