@@ -6,9 +6,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { loadFactory } from '../../src/factory/load.ts';
 import { loadReceipt } from '../../src/factory/receipt/load-receipt.ts';
+import { capturedTraffic } from '../../src/factory/rehearse/captured-traffic.ts';
 import { embeddedIgnition } from '../../src/factory/rehearse/embedded-ignition.ts';
 import { type GuestResult, type GuestShell, openGuestShell } from '../../src/factory/rehearse/guest-shell.ts';
 import { askUnits, type GuestUnit } from '../../src/factory/rehearse/guest-units.ts';
+import type { NetworkTraffic } from '../../src/factory/rehearse/network-traffic.ts';
 import { prepareMachine } from '../../src/factory/rehearse/prepare-machine.ts';
 import { type MachinePlan, machineFiles } from '../../src/factory/rehearse/qemu-command.ts';
 import { startMachine, type VirtualMachine } from '../../src/factory/rehearse/virtual-machine.ts';
@@ -46,6 +48,10 @@ export interface LabRun extends AsyncDisposable {
   cutPower(): Promise<void>;
   /** Pulls the cache disk out while the machine runs. */
   pullCacheDisk(): Promise<void>;
+  /** Plugs an image of a cache disk in while the machine runs, where there is none. */
+  plugCacheDisk(image: string): Promise<void>;
+  /** What the cards have seen so far. */
+  traffic(): Promise<NetworkTraffic>;
 }
 
 const POLL_MS = 500;
@@ -197,6 +203,19 @@ class Run implements LabRun {
 
   async pullCacheDisk(): Promise<void> {
     await askQemu(machineFiles(this.#plan).control, 'device_del', { id: 'cache-disk' });
+  }
+
+  async plugCacheDisk(image: string): Promise<void> {
+    const { control } = machineFiles(this.#plan);
+    const file = { driver: 'file', filename: image, 'read-only': true };
+    const node = { 'node-name': 'late-cache', driver: 'raw', 'read-only': true, file };
+    await askQemu(control, 'blockdev-add', node);
+    const device = { driver: 'virtio-blk-pci', id: 'late-cache-disk', drive: 'late-cache' };
+    await askQemu(control, 'device_add', { ...device, serial: 'edgefab-late' });
+  }
+
+  async traffic(): Promise<NetworkTraffic> {
+    return await capturedTraffic([this.#plan]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withDropin } from '../../src/boot/ignition/edit-ignition.ts';
+import type { Ignition } from '../../src/boot/ignition/ignition.ts';
 import { serializeIgnition } from '../../src/boot/ignition/parse-ignition.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { makeCacheDisk } from './cache-disk.ts';
@@ -31,6 +32,8 @@ export interface LabSiteOptions extends LabStockOptions {
   readonly mode?: 'registry' | 'preload';
   /** Where the cache is; `usb` unless given. */
   readonly location?: 'usb' | 'installDisk';
+  /** How long the live system waits for the cache disk, in seconds; as a user's does unless given. */
+  readonly waitSeconds?: number;
   /** How long the certificates of the config are to last, such as 30d; as they are unless given. */
   readonly validFor?: string;
   /** Changes a copy of the cache, which then goes onto the disk. */
@@ -51,14 +54,30 @@ const PATIENCE = {
   contents: '[Service]\nEnvironment=EDGEFAB_READY_SECONDS=600\nTimeoutStartSec=15min\n',
 };
 
+function impatient(ignition: Ignition, waitSeconds: number): Ignition {
+  const contents = `[Service]\nEnvironment=EDGEFAB_WAIT_SECONDS=${waitSeconds}\n`;
+  return ['edgefab-cache.service', 'edgefab-files.service'].reduce(
+    (now, unit) => withDropin(now, unit, { name: '90-lab.conf', contents }),
+    ignition,
+  );
+}
+
+/** Copies the image of a cache disk, and gives its partition another label. */
+export function relabelled(disk: string, label: string, copy: string): string {
+  execFileSync('cp', ['--sparse=always', '--reflink=auto', disk, copy]);
+  execFileSync('sgdisk', [`--change-name=1:${label}`, copy], { stdio: 'ignore' });
+  return copy;
+}
+
 /** Makes a factory with one site, `bip`, as a user would: its cache on a disk, its ISO built from the lab's image. */
 export async function makeLabSite(options: LabSiteOptions): Promise<LabSite> {
-  const { mode = 'registry', location = 'usb', validFor } = options;
+  const { mode = 'registry', location = 'usb', validFor, waitSeconds } = options;
   const stock = await labStock(options);
   const folder = tempFolder();
   const at = (name: string): string => join(folder, name);
   for (const name of ['imageset.yaml', 'edgefab.lock']) copyFileSync(join(stock.folder, name), at(name));
-  const ignition = withDropin(configOf(options, stock), 'edgefab-registry-ready.service', PATIENCE);
+  const patient = withDropin(configOf(options, stock), 'edgefab-registry-ready.service', PATIENCE);
+  const ignition = waitSeconds === undefined ? patient : impatient(patient, waitSeconds);
   writeFileSync(at('bip.ign'), serializeIgnition(ignition), { mode: 0o600 });
   const { mac, address, gateway, dns } = LAB_NETWORK;
   const site = `    machine: { ramMiB: 3072 }
@@ -92,8 +111,5 @@ function diskOf(
     makeCacheDisk(disk, stock.cache, place);
     return disk;
   }
-  if (label === undefined) return stock.disk;
-  execFileSync('cp', ['--sparse=always', '--reflink=auto', stock.disk, disk]);
-  execFileSync('sgdisk', [`--change-name=1:${label}`, disk], { stdio: 'ignore' });
-  return disk;
+  return label === undefined ? stock.disk : relabelled(stock.disk, label, disk);
 }

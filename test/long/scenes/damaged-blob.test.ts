@@ -5,7 +5,7 @@ import { parseDigest } from '../../../src/oci/digest.ts';
 import { makeLabSite } from '../../lab/lab-site.ts';
 import type { LabStock } from '../../lab/lab-stock.ts';
 import { labIso } from '../../lab/live-lab.ts';
-import { canRehearse, rehearse, SCENE_MS, whyNoScene } from './scene.ts';
+import { canRehearse, expectImages, rehearse, SCENE_MS, whyNoScene } from './scene.ts';
 
 /** Turns one bit of the layer that only this component has. */
 function damage(cache: string, { components }: LabStock, name: string): void {
@@ -20,30 +20,35 @@ function damage(cache: string, { components }: LabStock, name: string): void {
   writeFileSync(path, bytes);
 }
 
-describe.skipIf(!canRehearse)(`scene: a cache disk with one damaged blob${whyNoScene}`, () => {
-  test(
-    'the rehearsal fails, and names the image',
-    async () => {
-      const site = await makeLabSite({
-        line: '4.18',
-        version: '4.18.9',
-        liveIso: await labIso(),
-        damage: (cache, stock) => damage(cache, stock, 'etcd'),
-      });
-      const scene = await rehearse(site);
-      expect(scene.status).toBe(10);
-      expect(scene.rehearsal.verdict).toBe('failed');
-      const reference = site.stock.components.get('etcd') ?? '';
-      const bad = scene.rehearsal.checks.filter(({ state }) => state !== 'good');
-      expect(bad).toMatchObject([{ state: 'failed', detail: expect.stringContaining(reference) }]);
-      // Loudly: in the talk, and once more in the error it ends with.
-      expect(scene.stderr.match(/live: image release 4\.18\.9: etcd, .*Digest did not match/g)).toHaveLength(
-        1,
-      );
-      expect(
-        scene.stderr.match(/failed: image release 4\.18\.9: etcd, .*Digest did not match/g),
-      ).toHaveLength(1);
-    },
-    SCENE_MS,
-  );
-});
+describe.skipIf(!canRehearse)(
+  `scene: 4.13, registry mode, a cache disk with one damaged blob${whyNoScene}`,
+  () => {
+    test(
+      'the rehearsal fails, and names the image; all else is there, and nothing comes from outside',
+      async () => {
+        const site = await makeLabSite({
+          line: '4.13',
+          version: '4.13.1',
+          liveIso: await labIso(),
+          damage: (cache, stock) => damage(cache, stock, 'etcd'),
+        });
+        const scene = await rehearse(site);
+        expect(scene.status).toBe(10);
+        expect(scene.rehearsal.verdict).toBe('failed');
+        const reference = site.stock.components.get('etcd') ?? '';
+        const bad = scene.rehearsal.checks.filter(({ state }) => state !== 'good');
+        expect(bad).toMatchObject([{ state: 'failed', detail: expect.stringContaining(reference) }]);
+        expect(scene.rehearsal.payloadBytes).toBe(0);
+        expectImages(scene, site, ['pod', 'cluster-bootstrap']);
+        // Loudly: in the talk, and once more in the error it ends with.
+        expect(
+          scene.stderr.match(/live: image release 4\.13\.1: etcd, .*Digest did not match/g),
+        ).toHaveLength(1);
+        expect(
+          scene.stderr.match(/failed: image release 4\.13\.1: etcd, .*Digest did not match/g),
+        ).toHaveLength(1);
+      },
+      SCENE_MS,
+    );
+  },
+);

@@ -16,15 +16,8 @@ import {
   START_S,
   WORK_S,
 } from './installed-node.ts';
+import { partitionFacts } from './partition-facts.ts';
 import { canRehearse, whyNoScene } from './scene.ts';
-
-/** What sgdisk knows of the cache's partition on an install disk. */
-function partitionFacts(text: string): string {
-  return text
-    .split('\n')
-    .filter((line) => /^(?:Partition (?:GUID|unique|name)|First|Last)/.test(line))
-    .join('\n');
-}
 
 describe.skipIf(!canRehearse)(`scene: installed, the cache on the install disk, UEFI${whyNoScene}`, () => {
   test(

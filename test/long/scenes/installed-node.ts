@@ -43,6 +43,12 @@ export async function installed(live: LabRun): Promise<string> {
   );
 }
 
+/** Restarts at once: the minute the installer leaves is nothing but a minute. */
+export async function restarted(run: LabRun): Promise<void> {
+  await run.run('systemctl --no-block reboot');
+  await run.ended(START_S);
+}
+
 /** From the stick to the restart. Gives what edgefab said of the disk. */
 export async function installOn(machine: LabMachine): Promise<string> {
   await using live = machine.switchOn();

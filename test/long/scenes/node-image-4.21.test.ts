@@ -3,16 +3,9 @@ import { makeLabSite } from '../../lab/lab-site.ts';
 import { labIso } from '../../lab/live-lab.ts';
 import { bipIgnition } from '../../support/bip-ignition.ts';
 import { OSTREE_DOUBLE } from '../../support/cluster-stand-ins.ts';
-import type { MachineFile } from '../../support/coreos-double.ts';
+import { NODE_IMAGE_FIRST } from './node-image-first.ts';
 import { canRehearse, expectImages, expectPassed, rehearse, SCENE_MS, whyNoScene } from './scene.ts';
 import { withMachineFiles, withWitness } from './with-machine-files.ts';
-
-/** The made-up config has the unit and nobody who starts it; in a real one it comes before everything else. */
-const NODE_IMAGE_FIRST: MachineFile = {
-  path: '/etc/systemd/system/release-image.service.d/90-double.conf',
-  mode: 0o644,
-  bytes: '[Unit]\nRequires=node-image-pull.service\nAfter=node-image-pull.service\n',
-};
 
 describe.skipIf(!canRehearse)(`scene: 4.21, registry mode, UEFI${whyNoScene}`, () => {
   test(

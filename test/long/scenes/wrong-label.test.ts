@@ -1,12 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { withDropin } from '../../../src/boot/ignition/edit-ignition.ts';
 import { makeLabSite } from '../../lab/lab-site.ts';
 import { labIso } from '../../lab/live-lab.ts';
-import { bipIgnition } from '../../support/bip-ignition.ts';
-import { canRehearse, checkOf, rehearse, SCENE_MS, whyNoScene } from './scene.ts';
-
-/** Two minutes to find the disk and plug it in are too long for a test. */
-const WAIT = '[Service]\nEnvironment=EDGEFAB_WAIT_SECONDS=12\n';
+import { canRehearse, checkOf, rehearse, SCENE_MS, SHORT_WAIT_S, whyNoScene } from './scene.ts';
 
 describe.skipIf(!canRehearse)(`scene: a cache disk with another label${whyNoScene}`, () => {
   test(
@@ -17,11 +12,7 @@ describe.skipIf(!canRehearse)(`scene: a cache disk with another label${whyNoScen
         version: '4.18.9',
         liveIso: await labIso(),
         label: 'EDGEFAB',
-        source: (releaseImage) =>
-          ['edgefab-cache.service', 'edgefab-files.service'].reduce(
-            (ignition, unit) => withDropin(ignition, unit, { name: '90-lab.conf', contents: WAIT }),
-            bipIgnition({ line: '4.18', releaseImage }),
-          ),
+        waitSeconds: SHORT_WAIT_S,
       });
       // The registry is tried again and again as long as there is no cache: that is not waited for.
       const scene = await rehearse(site);
@@ -33,7 +24,7 @@ describe.skipIf(!canRehearse)(`scene: a cache disk with another label${whyNoScen
       );
       expect(checkOf(scene, 'unit edgefab-cache.service').state).toBe('failed');
       expect(scene.console).toContain(
-        'edgefab: waiting for the cache disk (partition label edgefab), up to 12 s',
+        `edgefab: waiting for the cache disk (partition label edgefab), up to ${SHORT_WAIT_S} s`,
       );
       expect(scene.console).toMatch(
         /edgefab: STOPPED: no partition labelled edgefab holds an edgefab cache with id \S+: plug in the cache disk, then: systemctl restart edgefab-cache/,

@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { VirtualCard } from '../../../src/factory/rehearse/network-cards.ts';
+import { labMachine } from '../../lab/lab-machine.ts';
+import { LAB_NETWORK, makeLabSite, relabelled } from '../../lab/lab-site.ts';
+import { labIso } from '../../lab/live-lab.ts';
+import {
+  expectAtRest,
+  expectConfigured,
+  expectGuarded,
+  expectPulls,
+  FEW_IMAGES,
+  FROM_DISK,
+  INSTALL_MS,
+  installed,
+  restarted,
+  START_S,
+  WORK_S,
+} from './installed-node.ts';
+import { canRehearse, SHORT_WAIT_S, whyNoScene } from './scene.ts';
+
+/** A second card, whose MAC address the site does not name. */
+const OTHER_CARD: VirtualCard = {
+  mac: '52:54:00:0e:0e:01',
+  netdev: 'user,restrict=on,net=10.77.0.0/24',
+  device: 'virtio-net-pci,mac=52:54:00:0e:0e:01',
+  subnet: undefined,
+  hasIpv6: false,
+};
+const LIVE_UNITS = ['edgefab-clock', 'edgefab-cache', 'edgefab-registry-ready', 'edgefab-reinstall-guard'];
+
+describe.skipIf(!canRehearse)(`scene: the whole way, 4.18, a cache disk, BIOS${whyNoScene}`, () => {
+  test(
+    'a dead battery, another card, the wrong disk and then the right one; the node without it; the stick left in',
+    async () => {
+      const site = await makeLabSite({
+        line: '4.18',
+        version: '4.18.9',
+        liveIso: await labIso(),
+        imageNames: FEW_IMAGES,
+        waitSeconds: SHORT_WAIT_S,
+      });
+      const machine = await labMachine(site, 'bios');
+      {
+        await using live = machine.switchOn({
+          clock: new Date('2000-01-01T00:00:00Z'),
+          cards: [...machine.plan.cards, OTHER_CARD],
+          cacheDisk: relabelled(site.disk, 'EDGEFAB', join(site.folder, 'wrong.img')),
+        });
+        await live.shows(
+          /edgefab: STOPPED: no partition labelled edgefab holds an edgefab cache with id \S+: plug in the cache disk, then: systemctl restart edgefab-cache/,
+          START_S,
+        );
+        expect(live.console()).toContain(
+          `edgefab: waiting for the cache disk (partition label edgefab), up to ${SHORT_WAIT_S} s`,
+        );
+        // What the technician does now.
+        await live.up(START_S);
+        await live.pullCacheDisk();
+        await live.plugCacheDisk(site.disk);
+        await live.run('systemctl restart edgefab-cache', WORK_S);
+        const units = await live.atRest(
+          LIVE_UNITS.map((name) => `${name}.service`),
+          WORK_S,
+        );
+        expect(units.filter(({ state }) => state !== 'good')).toEqual([]);
+        expect(live.console()).toMatch(/setting system clock to 2000-01-01T00:00/);
+        expect(live.console()).toMatch(/edgefab: set - the clock said \S+, before this build: now \S+/);
+        await expectConfigured(live);
+        expect(await live.run('ip route show default')).toContain(LAB_NETWORK.gateway);
+        expect(await live.run('cat /etc/resolv.conf')).toContain(LAB_NETWORK.dns);
+        expect(await live.run('grep -o "/run/edgefab/cache xfs ro" /proc/mounts')).not.toBe('');
+        await expectPulls(live, site, [...FEW_IMAGES, 'pod']);
+        const addressed = 'ip -oneline -4 address show to 192.168.86.45/32';
+        expect(await live.run(`cat /sys/class/net/$(${addressed} | cut -d ' ' -f 2)/address`)).toBe(
+          `${LAB_NETWORK.mac}\n`,
+        );
+        expect(await installed(live)).toMatch(/^done - build \S+ is on \/dev\/sda;/m);
+        await restarted(live);
+        expect(await live.traffic()).toMatchObject({ payloadBytes: 0 });
+      }
+      {
+        await using node = machine.switchOn(FROM_DISK);
+        await node.up(START_S);
+        await expectAtRest(node);
+        await expectConfigured(node);
+        await node.shows(/the cache disk may be removed/, WORK_S);
+        expect(await node.run('cat /run/edgefab/cache.source')).toBe('node /var/lib/edgefab/cache\n');
+        await node.pullCacheDisk();
+        await expectPulls(node, site, ['pod']);
+        expect(await node.traffic()).toMatchObject({ payloadBytes: 0 });
+      }
+      await using again = machine.switchOn();
+      await expectGuarded(again);
+    },
+    INSTALL_MS,
+  );
+});
