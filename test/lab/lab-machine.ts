@@ -55,6 +55,8 @@ export interface LabRun extends AsyncDisposable {
 }
 
 const POLL_MS = 500;
+/** The machine itself works for an answer about its units: a third of a second, when it is emulated. */
+const ASK_MS = 3000;
 const COMMAND_SECONDS = 180;
 const SHOWN_CHARS = 6000;
 const OUTPUT_CHARS = 4000;
@@ -135,11 +137,16 @@ class Run implements LabRun {
     );
   }
 
-  async #until(look: () => boolean | Promise<boolean>, seconds: number, what: string): Promise<void> {
+  async #until(
+    look: () => boolean | Promise<boolean>,
+    seconds: number,
+    what: string,
+    everyMs = POLL_MS,
+  ): Promise<void> {
     const end = Date.now() + seconds * 1000;
     while (!(await look())) {
       if (Date.now() > end) throw this.#fail(`${what}: not within ${seconds} s`);
-      await delay(POLL_MS);
+      await delay(everyMs);
     }
   }
 
@@ -187,7 +194,7 @@ class Run implements LabRun {
       found = (await askUnits(this.#shell, units)) ?? [];
       return found.length > 0 && found.every(({ state }) => state !== 'waiting');
     };
-    await this.#until(look, seconds, `${units.join(', ')} at rest`);
+    await this.#until(look, seconds, `${units.join(', ')} at rest`, ASK_MS);
     return found;
   }
 

@@ -4,6 +4,7 @@ import type { Found } from './guest-checks.ts';
 import { askStatuses, askUnits, type GuestUnit } from './guest-units.ts';
 import type { RehearsalLog } from './rehearsal-log.ts';
 import type { RunningMachine } from './running-machine.ts';
+import { INSTALLED_KARGS } from './stick-view.ts';
 
 /** The installer's own units, in the order they work: the last one writes the disk and restarts the machine. */
 const INSTALLER_UNITS = ['release-image.service', 'bootkube.service', 'install-to-disk.service'];
@@ -25,7 +26,7 @@ export const GIVE_CONSOLE = [
   'at=/run/edgefab-rehearsal.boot',
   'mkdir -p $at',
   'mount /dev/disk/by-label/boot $at || exit 0',
-  'for entry in $at/loader/entries/*.conf; do if [ -e $entry ]; then sed -i "s/^options .*/& console=ttyS0,115200n8 systemd.debug_shell=ttyS1/" $entry; fi; done',
+  `for entry in $at/loader/entries/*.conf; do if [ -e $entry ]; then sed -i "s/^options .*/& ${INSTALLED_KARGS.join(' ')}/" $entry; fi; done`,
   'umount $at',
 ].join('; ');
 

@@ -7,19 +7,24 @@ import { readIsoKargs } from '../../boot/iso/read-iso.ts';
 import type { Host } from '../../host/host.ts';
 
 /**
- * What lets a rehearsal see the machine: the console on the first serial port, the initramfs' journal on it, root's
- * shell on the second (kernel-command-line(7)), and an end instead of a prompt where the initramfs fails. Without the
- * guards against other programs on the same processor and without the audit log, which nothing here reads, an emulated
- * machine takes a quarter less time.
+ * Without the guards against other programs on the same processor and without the audit log, which nothing here reads,
+ * an emulated machine takes a quarter less time.
  */
+const SPEED_KARGS: readonly string[] = ['mitigations=off', 'audit=0'];
+
+/** The console on the first serial port, and root's shell on the second (kernel-command-line(7)). */
+const CONSOLE_KARGS: readonly string[] = ['console=ttyS0,115200n8', 'systemd.debug_shell=ttyS1'];
+
+/** What lets a rehearsal see an installed system. */
+export const INSTALLED_KARGS: readonly string[] = [...CONSOLE_KARGS, ...SPEED_KARGS];
+
+/** What lets a rehearsal see the live system, its initramfs' journal too, which ends where it fails instead of asking. */
 export const REHEARSAL_KARGS: readonly string[] = [
-  'console=ttyS0,115200n8',
-  'systemd.debug_shell=ttyS1',
+  ...CONSOLE_KARGS,
   'rd.systemd.journald.forward_to_console=1',
   'rd.shell=0',
   'rd.emergency=poweroff',
-  'mitigations=off',
-  'audit=0',
+  ...SPEED_KARGS,
 ];
 
 /**

@@ -1,38 +1,20 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { readTable } from '../../../src/disk/partition/partition-table.ts';
 import { type GptReading, readGpt } from '../../../src/formats/gpt.ts';
-import { runEdgefab, runEdgefabJson } from '../../support/run-edgefab.ts';
-import { canMount } from '../../support/small-disk.ts';
-import { tempFolder } from '../../support/temp-folder.ts';
-import { haveTools } from '../../support/tools.ts';
-import { makeWholeDisk, type WholeDisk } from '../../support/whole-disk.ts';
+import {
+  canPartition,
+  expectWholeTables,
+  partition,
+  whyNotPartition,
+} from '../../support/partition-kills.ts';
+import { makeWholeDisk } from '../../support/whole-disk.ts';
 
 const MiB = 1024 ** 2;
-const TOOLS = ['sgdisk', 'losetup', 'mkfs.xfs', 'partx', 'blkid', 'wipefs'];
-const ready = canMount && haveTools(...TOOLS);
-const skipped = ready ? '' : ` (SKIPPED: needs root, a loop device and ${TOOLS.join(', ')})`;
-const KILLS = 24;
-
-function partition(disk: WholeDisk, change: readonly string[]): Buffer {
-  execFileSync('sgdisk', [...change, disk.device], { stdio: 'ignore' });
-  execFileSync('blockdev', ['--flushbufs', disk.device]);
-  return readFileSync(disk.image);
-}
 
 async function readBytes(bytes: Buffer, sectorBytes: number): Promise<GptReading> {
   return await readGpt(async (offset, length) => bytes.subarray(offset, offset + length), {
     sizeBytes: bytes.length,
     sectorBytes,
   });
-}
-
-async function tableOf({ device, sizeBytes, sectorBytes }: WholeDisk): Promise<GptReading> {
-  return await readTable({ path: device, realPath: device, sizeBytes, logicalSectorBytes: sectorBytes });
 }
 
 /** The order sgdisk writes in, as strace shows it: backup entries and header, primary entries and header, boot record. */
@@ -47,7 +29,7 @@ function writesOf(sizeBytes: number, sector: number): readonly (readonly [number
   ];
 }
 
-describe.skipIf(!ready)(`a run that is killed${skipped}`, () => {
+describe.skipIf(!canPartition)(`a run that is killed${whyNotPartition}`, () => {
   test.each([512, 4096] as const)(
     'at every sector sgdisk writes (of %i bytes), one whole table is there: the old or the new one',
     async (sectorBytes) => {
@@ -77,37 +59,7 @@ describe.skipIf(!ready)(`a run that is killed${skipped}`, () => {
     },
   );
 
-  test(`at ${KILLS} random moments: a whole table each time, and the same command ends it`, async () => {
-    const disk = makeWholeDisk(400 * MiB, 512);
-    partition(disk, ['-n', '1:2048:40000', '-c', '1:photos']);
-    const confirm = `${basename(disk.device)}:${disk.sizeBytes}`;
-    const command = ['partition', disk.device, '--label', 'ef-kill', '--yes', '--wipe', '--confirm', confirm];
-    const cwd = tempFolder();
-    let seed = 7;
-    for (let kill = 0; kill < KILLS; kill += 1) {
-      const before = (await tableOf(disk)).table;
-      const child = spawn(process.execPath, [`${process.cwd()}/bin/edgefab.js`, ...command], {
-        cwd,
-        detached: true,
-        stdio: 'ignore',
-      });
-      const ended = once(child, 'exit');
-      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-      await Promise.race([ended, delay(300 + (seed / 2 ** 32) * 2000)]);
-      // With sgdisk or mkfs.xfs, if one is running.
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
-      await ended;
-      const { table } = await tableOf(disk);
-      const names = table?.partitions.map(({ number, name }) => `${number} ${name}`);
-      if (JSON.stringify(table) !== JSON.stringify(before)) expect(names).toEqual(['1 ef-kill']);
-    }
-    const last = await runEdgefab(command, { cwd });
-    expect([last.status, last.stderr]).toEqual([0, '']);
-    expect((await tableOf(disk)).faults).toEqual([]);
-    expect(execFileSync('sgdisk', ['-v', disk.device], { encoding: 'utf8' })).toContain('No problems found');
-    // Whatever was written over, its table was saved before.
-    expect(readdirSync(cwd).length).toBeGreaterThan(0);
-    const again = await runEdgefabJson(['partition', disk.device, '--label', 'ef-kill', '--yes'], { cwd });
-    expect([again.status, again.document]).toMatchObject([0, { plan: { action: 'none' } }]);
+  test('at 6 random moments: a whole table each time, and the same command ends it', async () => {
+    await expectWholeTables(6);
   }, 180_000);
 });

@@ -30,7 +30,10 @@ test.skipIf(!isRoot)(
     ]);
     const options = 'ostree=/ostree/boot.1/rhcos/0 root=UUID=1';
     expect(readFileSync(entry, 'utf8')).toBe(
-      ENTRY.replace(options, `${options} console=ttyS0,115200n8 systemd.debug_shell=ttyS1`),
+      ENTRY.replace(
+        options,
+        `${options} console=ttyS0,115200n8 systemd.debug_shell=ttyS1 mitigations=off audit=0`,
+      ),
     );
   },
 );
