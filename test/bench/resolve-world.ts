@@ -81,7 +81,7 @@ export async function startResolveWorld(options: {
   readonly unpackedBytes: number;
 }): Promise<ResolveWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'edgefab-bench-'));
-  const registry = await startDockerRegistry();
+  const registry = await startDockerRegistry({ isMeasured: true });
   const { host } = registry;
   const limit = pLimit(8);
   const small = (name: string): WorldImage => worldImage(new Map([['name', `${name}\n`]]), 'amd64');

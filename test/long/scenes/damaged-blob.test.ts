@@ -5,6 +5,7 @@ import { parseDigest } from '../../../src/oci/digest.ts';
 import { makeLabSite } from '../../lab/lab-site.ts';
 import type { LabStock } from '../../lab/lab-stock.ts';
 import { labIso } from '../../lab/live-lab.ts';
+import { FEW_IMAGES } from './installed-node.ts';
 import { canRehearse, expectImages, rehearse, SCENE_MS, whyNoScene } from './scene.ts';
 
 /** Turns one bit of the layer that only this component has. */
@@ -30,6 +31,7 @@ describe.skipIf(!canRehearse)(
           line: '4.13',
           version: '4.13.1',
           liveIso: await labIso(),
+          imageNames: ['etcd', ...FEW_IMAGES],
           damage: (cache, stock) => damage(cache, stock, 'etcd'),
         });
         const scene = await rehearse(site);
@@ -39,7 +41,7 @@ describe.skipIf(!canRehearse)(
         const bad = scene.rehearsal.checks.filter(({ state }) => state !== 'good');
         expect(bad).toMatchObject([{ state: 'failed', detail: expect.stringContaining(reference) }]);
         expect(scene.rehearsal.payloadBytes).toBe(0);
-        expectImages(scene, site, ['pod', 'cluster-bootstrap']);
+        expectImages(scene, site, ['pod', ...FEW_IMAGES]);
         // Loudly: in the talk, and once more in the error it ends with.
         expect(
           scene.stderr.match(/live: image release 4\.13\.1: etcd, .*Digest did not match/g),

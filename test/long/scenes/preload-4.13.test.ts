@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { makeLabSite } from '../../lab/lab-site.ts';
 import { labIso } from '../../lab/live-lab.ts';
+import { FEW_IMAGES } from './installed-node.ts';
 import { canRehearse, checkOf, expectImages, expectPassed, rehearse, SCENE_MS, whyNoScene } from './scene.ts';
 
 describe.skipIf(!canRehearse)(`scene: 4.13, images loaded into the store${whyNoScene}`, () => {
@@ -11,11 +12,12 @@ describe.skipIf(!canRehearse)(`scene: 4.13, images loaded into the store${whyNoS
         line: '4.13',
         version: '4.13.1',
         liveIso: await labIso(),
+        imageNames: FEW_IMAGES,
         mode: 'preload',
       });
       const scene = await rehearse(site);
       expectPassed(scene);
-      expectImages(scene, site, ['etcd', 'pod', 'cluster-bootstrap']);
+      expectImages(scene, site, ['pod', ...FEW_IMAGES]);
       expect(checkOf(scene, 'unit edgefab-preload.service').state).toBe('good');
       expect(scene.rehearsal.checks.map(({ name }) => name)).not.toContain('registry');
       expect(scene.console).toMatch(/edgefab: all \d+ images are in the store/);
