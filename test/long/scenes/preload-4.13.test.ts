@@ -12,12 +12,12 @@ describe.skipIf(!canRehearse)(`scene: 4.13, images loaded into the store${whyNoS
         line: '4.13',
         version: '4.13.1',
         liveIso: await labIso(),
-        imageNames: FEW_IMAGES,
+        imageNames: ['etcd', ...FEW_IMAGES],
         mode: 'preload',
       });
       const scene = await rehearse(site);
       expectPassed(scene);
-      expectImages(scene, site, ['pod', ...FEW_IMAGES]);
+      expectImages(scene, site, ['etcd', 'pod', ...FEW_IMAGES]);
       expect(checkOf(scene, 'unit edgefab-preload.service').state).toBe('good');
       expect(scene.rehearsal.checks.map(({ name }) => name)).not.toContain('registry');
       expect(scene.console).toMatch(/edgefab: all \d+ images are in the store/);
