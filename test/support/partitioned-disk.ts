@@ -82,11 +82,14 @@ export async function hashOf(
   return hash.digest('hex');
 }
 
-/** A loop device over one partition, whatever the kernel shows of it. */
+/**
+ * A loop device over one partition, whatever the kernel shows of it. It is detached once, by `detach` or when the test
+ * is over: by then its number may be that of another test's disk.
+ */
 export function loopOver(
   disk: WholeDisk,
   { firstLba, lastLba }: { firstLba: number; lastLba: number },
-): string {
+): { readonly loop: string; detach(): void } {
   const loop = execFileSync(
     'losetup',
     [
@@ -102,11 +105,15 @@ export function loopOver(
     ],
     { encoding: 'utf8' },
   ).trim();
-  onTestFinished(() => {
+  let isAttached = true;
+  const detach = (): void => {
+    if (!isAttached) return;
+    isAttached = false;
     spawnSync('umount', ['-A', loop], { stdio: 'ignore' });
-    spawnSync('losetup', ['-d', loop], { stdio: 'ignore' });
-  });
-  return loop;
+    execFileSync('losetup', ['-d', loop]);
+  };
+  onTestFinished(detach);
+  return { loop, detach };
 }
 
 /** The real host, but for one program. */

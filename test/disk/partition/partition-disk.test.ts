@@ -46,7 +46,7 @@ describe.skipIf(!canPartition)(`a blank disk${partitionSkip}`, () => {
       );
       expect(fileSystem).toMatchObject({ version: 5, label: 'edgefab', sectorBytes });
       if (partition === undefined) return;
-      const loop = loopOver(disk, partition);
+      const { loop } = loopOver(disk, partition);
       execFileSync('xfs_repair', ['-n', loop], { stdio: 'ignore' });
       // It is what precache --device takes, fills and finds again.
       const mountRoot = tempFolder();

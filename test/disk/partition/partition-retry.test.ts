@@ -32,7 +32,7 @@ describe.skipIf(!canPartition)(`an install tried again${partitionSkip}`, () => {
         realHost,
       );
       if (partition === undefined) throw new Error('no partition');
-      const loop = loopOver(disk, partition);
+      const { loop, detach } = loopOver(disk, partition);
       const folder = tempFolder();
       execFileSync('mount', [loop, folder]);
       execFileSync('dd', [
@@ -43,7 +43,7 @@ describe.skipIf(!canPartition)(`an install tried again${partitionSkip}`, () => {
         'status=none',
       ]);
       execFileSync('umount', [folder]);
-      execFileSync('losetup', ['-d', loop]);
+      detach();
       installInto(disk);
       const from = partition.firstLba * sectorBytes;
       const end = (partition.lastLba + 1) * sectorBytes;
