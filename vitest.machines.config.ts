@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 /** What every run of CI boots: each start of a machine takes minutes, so a scene tries all that goes together. */
 const ALWAYS = ['whole-way-usb', 'whole-way-install-disk'];
-/** Of these one, in turn with the commits: all four take a minute more than CI's 25 on a slow machine. */
+/** Of these one, in turn with the commits: with both, the whole comes close to CI's 25 minutes. */
 const IN_TURN = ['damaged-blob', 'preload-4.13'];
 
 /** `EDGEFAB_SCENES=all` has all of them; else the number of commits picks. */

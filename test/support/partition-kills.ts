@@ -4,31 +4,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { readTable } from '../../src/disk/partition/partition-table.ts';
-import type { GptReading } from '../../src/formats/gpt.ts';
+import { MiB, tableOf } from './partitioned-disk.ts';
 import { runEdgefab, runEdgefabJson } from './run-edgefab.ts';
-import { canMount } from './small-disk.ts';
 import { tempFolder } from './temp-folder.ts';
-import { haveTools } from './tools.ts';
 import { makeWholeDisk, type WholeDisk } from './whole-disk.ts';
-
-const MiB = 1024 ** 2;
-const TOOLS = ['sgdisk', 'losetup', 'mkfs.xfs', 'partx', 'blkid', 'wipefs'];
-/** Whether disks can be partitioned here; else why not, for a title. */
-export const canPartition = canMount && haveTools(...TOOLS);
-export const whyNotPartition = canPartition
-  ? ''
-  : ` (SKIPPED: needs root, a loop device and ${TOOLS.join(', ')})`;
 
 /** Changes the table of a disk; gives all of its bytes. */
 export function partition(disk: WholeDisk, change: readonly string[]): Buffer {
   execFileSync('sgdisk', [...change, disk.device], { stdio: 'ignore' });
   execFileSync('blockdev', ['--flushbufs', disk.device]);
   return readFileSync(disk.image);
-}
-
-async function tableOf({ device, sizeBytes, sectorBytes }: WholeDisk): Promise<GptReading> {
-  return await readTable({ path: device, realPath: device, sizeBytes, logicalSectorBytes: sectorBytes });
 }
 
 /** Kills `edgefab partition` at random moments, always the same ones: a whole table each time, and the same command ends it. */

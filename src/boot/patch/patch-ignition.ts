@@ -44,6 +44,7 @@ export interface RegistryDelivery {
 
 export interface PatchOptions {
   readonly hostname: string;
+  /** What the machine is told of its build: which it is, and the disks it concerns. */
   readonly build: SiteSettings;
   readonly cacheMode: 'preload' | 'registry';
   /** What the machine loads from its cache disk; undefined: nothing is preloaded, and the report says so. */

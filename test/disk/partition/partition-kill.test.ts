@@ -1,14 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type GptReading, readGpt } from '../../../src/formats/gpt.ts';
-import {
-  canPartition,
-  expectWholeTables,
-  partition,
-  whyNotPartition,
-} from '../../support/partition-kills.ts';
+import { expectWholeTables, partition } from '../../support/partition-kills.ts';
+import { canPartition, MiB, partitionSkip } from '../../support/partitioned-disk.ts';
 import { makeWholeDisk } from '../../support/whole-disk.ts';
-
-const MiB = 1024 ** 2;
 
 async function readBytes(bytes: Buffer, sectorBytes: number): Promise<GptReading> {
   return await readGpt(async (offset, length) => bytes.subarray(offset, offset + length), {
@@ -29,7 +23,7 @@ function writesOf(sizeBytes: number, sector: number): readonly (readonly [number
   ];
 }
 
-describe.skipIf(!canPartition)(`a run that is killed${whyNotPartition}`, () => {
+describe.skipIf(!canPartition)(`a run that is killed${partitionSkip}`, () => {
   test.each([512, 4096] as const)(
     'at every sector sgdisk writes (of %i bytes), one whole table is there: the old or the new one',
     async (sectorBytes) => {

@@ -20,9 +20,6 @@ export const whyNoScene = canRehearse
 /** Without KVM, beside other tests, and with the lab to be built first. */
 export const SCENE_MS = 1_500_000;
 
-/** Ten minutes to find the cache disk and plug it in are too long for a test. */
-export const SHORT_WAIT_S = 4;
-
 /** What a rehearsal by the built program came to. */
 export interface Scene {
   readonly status: number;
