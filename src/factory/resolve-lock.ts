@@ -1,19 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { EdgefabError, hasCode } from '../errors.ts';
-import {
-  type ImageSetImages,
-  type ImageSetOptions,
-  type ImageSetSources,
-  imageSetImages,
-} from '../mirror/resolve/image-set-images.ts';
+import type { ImageSetSources } from '../mirror/resolve/image-set-images.ts';
 import { type Lock, parseLock } from '../mirror/resolve/lock.ts';
 import { lockSignatures } from '../mirror/resolve/lock-signatures.ts';
 import { openReadAhead } from '../mirror/resolve/read-ahead.ts';
 import { type ResolveOptions, resolveImages } from '../mirror/resolve/resolve.ts';
 import type { ReferrerSource } from '../mirror/resolve/signature/find-image-signatures.ts';
-import { type Architecture, architectureOf } from '../oci/architecture.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import type { LockRequest } from './mirror-request.ts';
+import { type NameOptions, nameImages, ociArchitecture } from './name-images.ts';
 
 /** A lock, and whether it was kept from disk or made: for the first time, or anew because that was asked for. */
 export interface LockOutcome {
@@ -25,8 +20,7 @@ export interface LockOutcome {
 export type LockSources = ImageSetSources & ReferrerSource;
 
 /** What resolving needs beyond the request: how to read graphs, whom to trust, how much at once. */
-export type LockOptions = Pick<ImageSetOptions, 'graph' | 'trustRelease'> &
-  Omit<ResolveOptions, 'architecture'>;
+export type LockOptions = Omit<NameOptions, 'foresee'> & Omit<ResolveOptions, 'architecture'>;
 
 /** The sha256 over what is wanted: another image, filter, name or architecture makes a kept lock stale. */
 function wantedId({ arch, imageSets, tools, bootstrap, filters, forceFilter }: LockRequest): Digest {
@@ -88,31 +82,16 @@ async function makeLock(
   request: LockRequest,
   sources: LockSources,
   options: LockOptions,
-): Promise<{ lock: Lock; warnings: string[] }> {
+): Promise<{ lock: Lock; warnings: readonly string[] }> {
   const architecture = ociArchitecture(request.arch);
-  const { bootstrap, filters, forceFilter } = request;
   const ahead = openReadAhead(sources, { ...options, architecture });
-  const found: ImageSetImages[] = [];
-  for (const imageSet of request.imageSets) {
-    found.push(
-      await imageSetImages(imageSet, sources, {
-        ...options,
-        architecture,
-        filters,
-        forceFilter,
-        foresee: (image) => ahead.foresee(image),
-        ...(bootstrap === undefined ? {} : { bootstrap }),
-      }),
-    );
-  }
-  const wanted = [...found.flatMap((set) => set.wanted), ...request.tools];
+  const { wanted, ignored, releases, warnings } = await nameImages(request, sources, {
+    ...options,
+    foresee: (image) => ahead.foresee(image),
+  });
   const images = await resolveImages(wanted, ahead, { ...options, architecture });
-  const releases = found.flatMap((set) => set.releases);
   const signed = await lockSignatures(images, releases, sources, { ...options, architecture });
   const [release] = releases;
-  const references = new Set(wanted.map(({ reference }) => reference));
-  // What one image set drops, another may still want.
-  const ignored = found.flatMap((set) => set.ignored).filter(({ reference }) => !references.has(reference));
   return {
     lock: {
       arch: request.arch,
@@ -121,14 +100,6 @@ async function makeLock(
       images: signed,
       ...(ignored.length === 0 ? {} : { ignored }),
     },
-    warnings: [...new Set(found.flatMap((set) => set.warnings))],
+    warnings,
   };
-}
-
-function ociArchitecture(arch: string): Architecture {
-  const found = architectureOf(arch);
-  if (found !== undefined) return found;
-  throw new EdgefabError(`architecture "${arch}" is not known: want x86_64, aarch64, ppc64le or s390x`, {
-    code: 'USAGE_INVALID',
-  });
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -59,6 +59,40 @@ describe('edgefab resolve', () => {
     expect(stale.status).toBe(4);
     expect(stale.stderr).toMatch(/stale.*\n.*--update/);
     expect(readFileSync(lock, 'utf8')).toBe(text);
+  });
+
+  test('--dry-run names the images of the lock, asks for none of their manifests and writes nothing', async () => {
+    const set = caseFile('123-everything-v2');
+    const lock = join(tempFolder(), 'edgefab.lock');
+    await runEdgefabJson(command(set, lock));
+    const { images, ignored } = parseLock(readFileSync(lock, 'utf8'), lock);
+    const attached = new Set(images.flatMap(({ signatures = [] }) => signatures));
+
+    const cwd = tempFolder();
+    const dry = ['resolve', set, '--dry-run', '--insecure', '--insecure-skip-signatures', '--graph', graph];
+    const before = world.manifestsAsked();
+    const named = await runEdgefab(dry, { cwd });
+    const asked = world.manifestsAsked() - before;
+    expect(named.status).toBe(0);
+    const lines = named.stdout.trim().split('\n');
+    expect(lines).toEqual([...new Set(lines)].sort());
+    const digests = images.filter(({ digest }) => !attached.has(digest)).map(({ digest }) => digest);
+    const untagged = lines.flatMap((line) => /@(sha256:.*)$/.exec(line)?.[1] ?? []);
+    expect(digests).toEqual(expect.arrayContaining(untagged));
+    expect(lines.length).toBe(digests.length);
+    expect(asked).toBeLessThan(lines.length);
+    expect(readdirSync(cwd)).toEqual([]);
+
+    const { document } = await runEdgefabJson(dry, { cwd });
+    expect(document).toMatchObject({ kind: 'NamedImages', ignored });
+    const { images: described } = document as { images: { reference: string; roles: string[] }[] };
+    expect(described.map(({ reference }) => reference)).toEqual(lines);
+    expect(described.filter(({ roles }) => roles.includes('release')).length).toBe(
+      images.filter(({ roles }) => roles.includes('release')).length,
+    );
+    const both = await runEdgefab([...dry, '-o', lock]);
+    expect(both.stderr).toContain('--output');
+    expect(both.status).toBe(2);
   });
 
   test.each([

@@ -80,6 +80,8 @@ export interface ServedWorld extends MadeWorld {
   readonly registry: string;
   /** The update graph as the world's graph service answers; no releases for a channel it does not know. */
   graph(channel: string, type: PlatformType, arch: string): Promise<Graph>;
+  /** How many manifests the registry was asked for until now, those it does not have too. */
+  manifestsAsked(): number;
   close(): Promise<void>;
 }
 
@@ -88,9 +90,13 @@ export async function serveOcMirrorWorld(folder: string, fixtures?: string): Pro
   const manifests = new Map<string, ServedManifest>();
   const blobs = new Map<Digest, { path: string; sizeBytes: number }>();
   // The images name the registry, so its port must be known before they are made.
+  let manifestsAsked = 0;
   const server: RegistryServer = await startRegistryServer({
     content: {
-      resolve: async (repository, reference) => manifests.get(`${repository} ${reference}`),
+      resolve: async (repository, reference) => {
+        manifestsAsked++;
+        return manifests.get(`${repository} ${reference}`);
+      },
       blob: async (digest) => blobs.get(digest),
     },
   });
@@ -117,6 +123,7 @@ export async function serveOcMirrorWorld(folder: string, fixtures?: string): Pro
       );
       return parseGraph(Buffer.from(world.expand(text)), name);
     },
+    manifestsAsked: () => manifestsAsked,
     close: () => server.close(),
   };
 }

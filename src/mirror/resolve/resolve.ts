@@ -35,23 +35,24 @@ export interface ResolveOptions {
 }
 
 /** One reference and all who want it. */
-interface SharedWant {
+export interface SharedWant {
   readonly reference: string;
-  readonly roles: Set<ImageRole>;
-  readonly requiredBy: Set<string>;
-  readonly mirrorNames: Set<string>;
+  readonly roles: ReadonlySet<ImageRole>;
+  readonly requiredBy: ReadonlySet<string>;
+  readonly mirrorNames: ReadonlySet<string>;
 }
 
 /** Joins wishes for the same reference: catalogs name one image bundle after bundle. */
-function shareReferences(wanted: readonly WantedImage[]): SharedWant[] {
-  const shared = new Map<string, SharedWant>();
+export function shareReferences(wanted: readonly WantedImage[]): SharedWant[] {
+  const newWant = (reference: string) => ({
+    reference,
+    roles: new Set<ImageRole>(),
+    requiredBy: new Set<string>(),
+    mirrorNames: new Set<string>(),
+  });
+  const shared = new Map<string, ReturnType<typeof newWant>>();
   for (const { reference, role, requiredBy, mirrorName } of wanted) {
-    const known: SharedWant = shared.get(reference) ?? {
-      reference,
-      roles: new Set(),
-      requiredBy: new Set(),
-      mirrorNames: new Set(),
-    };
+    const known = shared.get(reference) ?? newWant(reference);
     known.roles.add(role);
     known.requiredBy.add(requiredBy);
     if (mirrorName !== undefined) known.mirrorNames.add(mirrorName);
