@@ -35,7 +35,7 @@ interface DryRunOptions {
 
 export interface DryRun extends ProcessFigures {
   /** The left sides of its mapping.txt, sorted. */
-  readonly sources: readonly string[];
+  readonly images: readonly string[];
 }
 
 /** Runs oc-mirror's dry run to disk from a clean start. */
@@ -72,5 +72,5 @@ export async function dryRun(
     .split('\n')
     .filter((line) => line !== '');
   const sources = lines.map((line) => line.replace(/^docker:\/\//, '').replace(/=(docker|file):\/\/.*$/, ''));
-  return { ...figures, sources: [...new Set(sources)].sort() };
+  return { ...figures, images: [...new Set(sources)].sort() };
 }

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { haveTools } from '../support/tools.ts';
-import { edgefabResolve } from './edgefab-resolve.ts';
+import { edgefabDryRun, edgefabResolve } from './edgefab-resolve.ts';
 import { figureTable, machineLine } from './figures.ts';
 import { type Contestant, interleave } from './interleave.ts';
+import type { ProcessFigures } from './measure-process.ts';
 import { detectOcMirror, dryRun, type OcMirror } from './oc-mirror.ts';
 import { CHANNEL, type ResolveWorld, startResolveWorld } from './resolve-world.ts';
 
@@ -62,16 +63,16 @@ async function pinned(source: string): Promise<string> {
 }
 
 /** Says in words whether two lists are equal, and where they are not. */
-function comparison(name: string, ours: readonly string[], theirs: readonly string[]): string {
+function comparison(name: string, ours: readonly string[], peer: string, theirs: readonly string[]): string {
   const adds = ours.filter((image) => !theirs.includes(image));
   const lacks = theirs.filter((image) => !ours.includes(image));
-  if (adds.length + lacks.length === 0) return `images: ${ours.length}, the same as ${name}\n`;
+  if (adds.length + lacks.length === 0) return `images of ${name}: ${ours.length}, the same as ${peer}\n`;
   const lines = [
     ...adds.map((image) => `  only ours   ${image}`),
     ...lacks.map((image) => `  only theirs ${image}`),
   ];
   return [
-    `images: ${ours.length} ours, ${theirs.length} of ${name}: DIFFERENT`,
+    `images of ${name}: ${ours.length}, ${theirs.length} of ${peer}: DIFFERENT`,
     ...lines.slice(0, 20),
     '',
   ].join('\n');
@@ -89,39 +90,48 @@ async function compareSet(
   const document = { kind: 'ImageSetConfiguration', apiVersion, mirror: SETS[set]?.(world) };
   // JSON is YAML.
   await writeFile(imageSet, JSON.stringify(document, null, 2));
-  let ours: readonly string[] = [];
-  let theirs: readonly string[] = [];
-  const edgefab: Contestant = {
-    name: 'edgefab',
+  const lists = new Map<string, readonly string[]>();
+  const contestant = (
+    name: string,
+    run: (options: {
+      imageSet: string;
+      world: ResolveWorld;
+      folder: string;
+    }) => Promise<ProcessFigures & { images: readonly string[] }>,
+  ): Contestant => ({
+    name,
     run: async () => {
-      const { images, ...figures } = await edgefabResolve({ imageSet, world, folder });
-      ours = images;
+      const { images, ...figures } = await run({ imageSet, world, folder });
+      lists.set(name, images);
       return figures;
     },
-  };
-  const contestants = [edgefab];
-  const name = `oc-mirror ${peer?.version ?? ''}`;
-  if (peer !== undefined) {
-    contestants.push({
-      name,
-      run: async () => {
-        const { sources, ...figures } = await dryRun(peer, { imageSet, world, folder });
-        theirs = sources;
-        return figures;
-      },
-    });
-  }
+  });
+  const names = contestant('edgefab --dry-run', edgefabDryRun);
+  const locked = contestant('edgefab', edgefabResolve);
+  const others = peer === undefined ? [] : [contestant(`oc-mirror ${peer.version}`, (o) => dryRun(peer, o))];
   process.stdout.write(`\n== ${set}, ${apiVersion}\n`);
-  process.stdout.write(figureTable(await interleave(contestants, { runs, warmUp: false })));
+  const figures = await interleave([names, locked, ...others], { runs, warmUp: false });
+  const tableOf = (contestants: readonly Contestant[]): string =>
+    figureTable(new Map(contestants.map(({ name }) => [name, figures.get(name) ?? []])));
+  process.stdout.write(`the names of the images:\n${tableOf([names, ...others])}`);
+  process.stdout.write(`the lock, with all manifests:\n${tableOf([locked, ...others])}`);
+  const ours = lists.get(locked.name) ?? [];
   if (peer === undefined) {
     process.stdout.write(`images: ${ours.length}\n`);
     return;
   }
   // v1 does not list the catalog, which a cluster without a line needs too.
   const catalog = await pinned(world.catalog);
-  const expected = ours.filter((image) => peer.version === 'v2' || image !== catalog);
-  const found = [...new Set(await Promise.all(theirs.map(pinned)))];
-  process.stdout.write(comparison(name, expected, found));
+  const theirs = await pinnedOnce(lists.get(`oc-mirror ${peer.version}`) ?? []);
+  for (const { name } of [names, locked]) {
+    const found = await pinnedOnce(lists.get(name) ?? []);
+    const expected = found.filter((image) => peer.version === 'v2' || image !== catalog);
+    process.stdout.write(comparison(name, expected, `oc-mirror ${peer.version}`, theirs));
+  }
+}
+
+async function pinnedOnce(images: readonly string[]): Promise<string[]> {
+  return [...new Set(await Promise.all(images.map(pinned)))];
 }
 
 /** Resolves the same image sets with edgefab and, where given, with oc-mirror, and prints both with ratios. */
