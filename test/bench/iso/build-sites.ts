@@ -3,17 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
+import { buildSiteIso } from '../../../src/boot/iso/build-site-iso.ts';
+import { openIsoSource } from '../../../src/boot/iso/iso-source.ts';
 
-const DIST = '../../../dist/boot/iso/';
 /** Threads of libuv's pool: more at once only take memory. */
 const AT_ONCE = 4;
-
-type Build = typeof import('../../../src/boot/iso/build-site-iso.ts');
-type Source = typeof import('../../../src/boot/iso/iso-source.ts');
-
-// As it is published: without the time that stripping types takes.
-const { buildSiteIso } = (await import(`${DIST}build-site-iso.js`)) as Build;
-const { openIsoSource } = (await import(`${DIST}iso-source.js`)) as Source;
 
 const [iso = '', ignitions = '', out = ''] = process.argv.slice(2);
 const source = await openIsoSource(iso);
