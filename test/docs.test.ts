@@ -98,5 +98,5 @@ test.each([
     env: { ...process.env, NO_COLOR: '1' },
   });
   expect(text).toContain('USAGE');
-  expect(text).not.toMatch(/undefined|<%=/);
+  expect(text).not.toMatch(/undefined|<%=|\|\s+\|/);
 });

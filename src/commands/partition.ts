@@ -19,6 +19,11 @@ export default class Partition extends EdgefabCommand {
   static override description =
     "Shows the plan, and at a terminal asks for the disk's serial. In a script --yes carries it out, and a disk that is not " +
     'blank wants --wipe and --confirm as well. The old table is saved to a file first. Run it again after any interruption: it goes on where it stopped.';
+  static override usage = [
+    '<%= command.id %> DEVICE [--on-target [--live-iso FILE]] [--size SIZE] [--number N] [--label NAME] [--backup FILE] [--dry-run | --yes [--wipe --confirm SERIAL]]',
+    '<%= command.id %> DEVICE --retry-install [--label NAME] [--backup FILE] [--dry-run | --yes --confirm SERIAL]',
+    '<%= command.id %> DEVICE --restore FILE [--dry-run | --yes --confirm SERIAL]',
+  ];
   static override examples = [
     '<%= config.bin %> partition /dev/disk/by-id/usb-Samsung_T7_S5SXNS0R700159 --dry-run',
     '<%= config.bin %> partition /dev/disk/by-id/usb-Samsung_T7_S5SXNS0R700159 --yes',
