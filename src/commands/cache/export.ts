@@ -8,8 +8,8 @@ import { formatBytes, parseSize } from '../terminal/format-amount.ts';
 export default class CacheExport extends EdgefabCommand {
   static override summary = 'Write the blobs a site does not have yet to an archive';
   static override description =
-    'Takes a complete cache and the lock of what the site has, and writes a tar with only the new blobs, the new lock ' +
-    'and an index with the sha256 of each. With --split it comes in parts, each of which can be checked by itself. ' +
+    'Takes a complete cache and the lock of what the site has, and writes a tar with only the new blobs, the new lock, ' +
+    'the files that boot sticks have no room for, and an index with the sha256 of each. With --split it comes in parts, each of which can be checked by itself. ' +
     'cache apply brings it into the cache at the site. Without --since the archive holds the whole cache.';
   static override examples = [
     '<%= config.bin %> cache export /run/media/edgefab --since site.lock -o delta.tar',
@@ -39,14 +39,18 @@ export default class CacheExport extends EdgefabCommand {
       ...(since === undefined ? {} : { since }),
       ...(splitBytes === undefined ? {} : { splitBytes }),
       signal: this.signal,
-      onPlan: ({ blobBytes }) => progress.start('writing', blobBytes),
+      onPlan: ({ blobBytes, siteFileBytes }) => progress.start('writing', blobBytes + siteFileBytes),
       onBytes: (bytes) => progress.advance(bytes),
     }).finally(() => progress.end());
     for (const file of files) this.print(`${file.sha256}  ${file.path} (${formatBytes(file.sizeBytes)})`);
-    this.print(`${plan.blobs} blobs, ${formatBytes(plan.blobBytes)}, in ${files.length} files`);
+    const carried =
+      plan.siteFiles === 0
+        ? ''
+        : ` and ${plan.siteFiles} files of sites, ${formatBytes(plan.siteFileBytes)},`;
+    this.print(`${plan.blobs} blobs, ${formatBytes(plan.blobBytes)},${carried} in ${files.length} files`);
     this.print(`from lock ${plan.index.since ?? 'none'} to ${plan.index.lock}`);
     const { id, lock } = plan.index;
-    const { blobs, blobBytes } = plan;
+    const { blobs, blobBytes, siteFiles, siteFileBytes } = plan;
     return {
       kind: 'CacheExport',
       folder: args.folder,
@@ -55,6 +59,8 @@ export default class CacheExport extends EdgefabCommand {
       lock,
       blobs,
       blobBytes,
+      siteFiles,
+      siteFileBytes,
       files,
     };
   }

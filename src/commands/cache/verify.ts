@@ -154,7 +154,7 @@ export default class CacheVerify extends EdgefabCommand {
       onBytes: (bytes) => progress.advance(bytes),
     }).finally(() => progress.end());
     this.print(
-      `part ${report.part} of ${report.parts}, ${report.blobs} blobs, ${formatBytes(report.bytes)}: every byte is what it claims to be`,
+      `part ${report.part} of ${report.parts}, ${report.blobs} blobs${report.siteFiles === 0 ? '' : `, ${report.siteFiles} files of sites`}, ${formatBytes(report.bytes)}: every byte is what it claims to be`,
     );
     this.print(`delta ${report.id}, from lock ${report.since ?? 'none'} to ${report.lock}`);
     return { kind: 'DeltaReport', path, ...report };

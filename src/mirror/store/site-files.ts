@@ -1,7 +1,10 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { hasCode } from '../../errors.ts';
+import { digestHex } from '../../oci/digest.ts';
+import type { LockedBlob } from '../resolve/lock.ts';
 import type { FileHasher } from './file-hasher.ts';
+import { openPartialFile, type PartialFile } from './partial-file.ts';
 import { storePaths } from './store-paths.ts';
 import { syncFolder, writeFileDurably } from './write-file-durably.ts';
 
@@ -44,10 +47,26 @@ export async function holdsSiteFile(
 
 /** Writes a file into a cache that is held, durably, its name last. Throws DISK_FULL and Node's errors. */
 export async function writeSiteFile(root: string, hex: string, bytes: Uint8Array): Promise<void> {
+  await makeSiteFolder(root);
+  await writeFileDurably(storePaths.siteFile(root, hex), bytes);
+}
+
+/** Opens a file of a cache that is held for writing, piece by piece. Throws what `openPartialFile` throws. */
+export async function openSiteFile(root: string, { digest, sizeBytes }: LockedBlob): Promise<PartialFile> {
+  await makeSiteFolder(root);
+  return await openPartialFile({
+    what: `file ${digest}`,
+    partial: storePaths.partial(root, digest),
+    path: storePaths.siteFile(root, digestHex(digest)),
+    digest,
+    sizeBytes,
+  });
+}
+
+async function makeSiteFolder(root: string): Promise<void> {
   const folder = storePaths.siteFiles(root);
   // One by one: with `recursive` Node says ENOENT on a medium that is read-only.
   for (const each of [dirname(folder), folder]) if (await makeFolder(each)) await syncFolder(dirname(each));
-  await writeFileDurably(storePaths.siteFile(root, hex), bytes);
 }
 
 async function makeFolder(path: string): Promise<boolean> {

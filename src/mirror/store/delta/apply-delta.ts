@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EdgefabError, hasCode } from '../../../errors.ts';
 import type { Digest } from '../../../oci/digest.ts';
 import type { LockedBlob } from '../../resolve/lock.ts';
 import type { CacheFile } from '../cache-file.ts';
 import { heldBlobs } from '../held-blobs.ts';
+import { openSiteFile } from '../site-files.ts';
 import type { Store } from '../store.ts';
 import { type WantedFile, wantedFiles } from '../wanted-files.ts';
-import type { DeltaMember } from './delta-index.ts';
+import { cachePath, type DeltaMember, wholeOf } from './delta-index.ts';
 import { type DeltaPart, wrongMember } from './read-delta.ts';
 
 export interface ApplyDeltaOptions {
@@ -18,15 +21,12 @@ export interface ApplyDeltaOptions {
 export interface ApplyPlan {
   /** In the order of their numbers. */
   readonly parts: readonly DeltaPart[];
-  readonly held: ReadonlySet<Digest>;
+  /** Paths in the cache, relative to its root. */
+  readonly held: ReadonlySet<string>;
   /** Bytes still to be copied out of these parts. */
   readonly copyBytes: number;
   /** Parts, by number, that are not given and that the cache still needs blobs of. */
   readonly absentParts: readonly number[];
-}
-
-function blobOf({ digest, sizeBytes, chunk }: DeltaMember): LockedBlob {
-  return chunk === undefined ? { digest, sizeBytes } : { digest: chunk.blob, sizeBytes: chunk.blobBytes };
 }
 
 /**
@@ -47,18 +47,17 @@ export async function planApply(root: string, given: readonly DeltaPart[]): Prom
   const wanted = wantedFiles(first.lock.images);
   const members = first.index.parts.flat();
   assertNamed(members, wanted, first.path);
-  const inDelta = new Map(members.map((member) => [blobOf(member).digest, blobOf(member)]));
-  const held = await heldFiles(root, wanted, inDelta);
+  const blobs = members.filter(({ siteFile }) => siteFile === undefined).map(wholeOf);
+  const inDelta = new Map(blobs.map((blob) => [blob.digest, blob]));
+  const held = await heldPaths(root, wanted, inDelta, members);
   assertBase(root, first, wanted, held, inDelta);
   const absent = first.index.parts.flatMap((part, at) =>
-    parts.some(({ index }) => index.part === at + 1) || part.every((item) => held.has(blobOf(item).digest))
+    parts.some(({ index }) => index.part === at + 1) || part.every((item) => held.has(cachePath(item)))
       ? []
       : [at + 1],
   );
   const todo = parts.flatMap((part) =>
-    part.members
-      .filter(({ member }) => !held.has(blobOf(member).digest))
-      .map(({ member }) => member.sizeBytes),
+    part.members.filter(({ member }) => !held.has(cachePath(member))).map(({ member }) => member.sizeBytes),
   );
   return { parts, held, copyBytes: todo.reduce((sum, bytes) => sum + bytes, 0), absentParts: absent };
 }
@@ -73,7 +72,9 @@ function assertNamed(
   path: string,
 ): void {
   for (const member of members) {
-    const { digest, sizeBytes } = blobOf(member);
+    // No lock names these: what a site wants of them is in its config.
+    if (member.siteFile) continue;
+    const { digest, sizeBytes } = wholeOf(member);
     const file = wanted.get(digest);
     if (file === undefined) throw fault(path, `holds ${digest}, which its lock does not name`);
     if (file.sizeBytes !== undefined && file.sizeBytes !== sizeBytes) {
@@ -82,29 +83,39 @@ function assertNamed(
   }
 }
 
-/** What the cache has of the lock, by name and size; manifests whose size nobody states by name alone. */
-async function heldFiles(
+/** What the cache has of lock and delta, by name and size; manifests whose size nobody states by name alone. */
+async function heldPaths(
   root: string,
   wanted: ReadonlyMap<Digest, WantedFile>,
   inDelta: ReadonlyMap<Digest, LockedBlob>,
-): Promise<ReadonlySet<Digest>> {
-  return await heldBlobs(
+  members: readonly DeltaMember[],
+): Promise<ReadonlySet<string>> {
+  const blobs = await heldBlobs(
     root,
     [...wanted.values()].map(({ digest, sizeBytes }) => {
       const known = sizeBytes ?? inDelta.get(digest)?.sizeBytes;
       return { digest, ...(known === undefined ? {} : { sizeBytes: known }) };
     }),
   );
+  const held = new Set([...blobs].map((digest) => cachePath({ digest })));
+  for (const member of members) {
+    if (!member.siteFile) continue;
+    const found = await stat(join(root, cachePath(member))).catch(() => undefined);
+    if (found?.isFile() === true && found.size === wholeOf(member).sizeBytes) held.add(cachePath(member));
+  }
+  return held;
 }
 
 function assertBase(
   root: string,
   { index }: DeltaPart,
   wanted: ReadonlyMap<Digest, WantedFile>,
-  held: ReadonlySet<Digest>,
+  held: ReadonlySet<string>,
   inDelta: ReadonlyMap<Digest, LockedBlob>,
 ): void {
-  const missing = [...wanted.values()].filter(({ digest }) => !held.has(digest) && !inDelta.has(digest));
+  const missing = [...wanted.values()].filter(
+    ({ digest }) => !held.has(cachePath({ digest })) && !inDelta.has(digest),
+  );
   if (missing.length === 0) return;
   const lines = missing
     .slice(0, 10)
@@ -127,7 +138,7 @@ function assertBase(
 }
 
 /**
- * Copies the blobs of the planned parts into a cache; each is hashed on its way and named when it is right. When
+ * Copies the members of the planned parts into a cache; each is hashed on its way and named when it is right. When
  * nothing is missing any more, the new lock, its views and the state `complete` follow. Until then the cache stays
  * what it was. Returns the new cache file, or undefined while parts are absent. Throws DELTA_INVALID, DISK_FULL.
  */
@@ -138,7 +149,7 @@ export async function applyDelta(
 ): Promise<CacheFile | undefined> {
   for (const part of plan.parts) {
     for (const [at, { member }] of part.members.entries()) {
-      if (!plan.held.has(blobOf(member).digest)) await copyMember(part, at, member, store, options);
+      if (!plan.held.has(cachePath(member))) await copyMember(part, at, member, store, options);
     }
   }
   const [first] = plan.parts;
@@ -157,8 +168,8 @@ async function copyMember(
   signal?.throwIfAborted();
   const start = member.chunk?.offset ?? 0;
   const end = start + member.sizeBytes;
-  const blob = blobOf(member);
-  const target = await store.openBlob(blob);
+  const blob = wholeOf(member);
+  const target = member.siteFile ? await openSiteFile(store.root, blob) : await store.openBlob(blob);
   let open = true;
   try {
     if (target.offset < start) {

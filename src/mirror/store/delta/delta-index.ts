@@ -3,6 +3,7 @@ import { z } from 'zod/v4';
 import { EdgefabError } from '../../../errors.ts';
 import { TAR_BLOCK_BYTES, tarFileBytes } from '../../../formats/ustar.ts';
 import { type Digest, digestHex, isDigest } from '../../../oci/digest.ts';
+import type { LockedBlob } from '../../resolve/lock.ts';
 
 /** The first two members of every part; the blobs follow. */
 export const INDEX_MEMBER = 'index.json';
@@ -24,6 +25,8 @@ const member = z.strictObject({
   sizeBytes,
   /** Of a blob too large for one part: where these bytes stand in it. */
   chunk: z.strictObject({ blob: digest, blobBytes: sizeBytes, offset: sizeBytes }).optional(),
+  /** No blob but a file that boot sticks have no room for. */
+  siteFile: z.literal(true).optional(),
 });
 
 const deltaIndex = z.strictObject({
@@ -37,7 +40,7 @@ const deltaIndex = z.strictObject({
   parts: z.array(z.array(member)).min(1).max(MAX_PARTS),
 });
 
-/** One blob of a delta, or a piece of one; `digest` is of these bytes. */
+/** One blob or site file of a delta, or a piece of one; `digest` is of these bytes. */
 export type DeltaMember = Readonly<z.infer<typeof member>>;
 
 /**
@@ -61,20 +64,37 @@ export function deltaId({
   parts,
 }: Pick<DeltaIndex, 'since' | 'lock' | 'lockBytes' | 'parts'>): Digest {
   const members = parts.map((part) =>
-    part.map(({ digest: hash, sizeBytes: size, chunk }) => [
+    part.map(({ digest: hash, sizeBytes: size, chunk, siteFile }) => [
       hash,
       size,
       ...(chunk === undefined ? [] : [chunk.blob, chunk.blobBytes, chunk.offset]),
+      ...(siteFile === undefined ? [] : [siteFile]),
     ]),
   );
   const text = JSON.stringify([since ?? null, lock, lockBytes, members]);
   return `sha256:${createHash('sha256').update(text).digest('hex')}` as Digest;
 }
 
-/** The name of a member in the tar: the blob's path in a cache; of a piece, with its offset after a dot. */
-export function memberName({ digest: hash, chunk }: DeltaMember): string {
-  if (chunk === undefined) return `blobs/sha256/${digestHex(hash)}`;
-  return `blobs/sha256/${digestHex(chunk.blob)}.${String(chunk.offset).padStart(15, '0')}`;
+/** Digest and size of what a member is, or is a piece of. */
+export function wholeOf({ digest: hash, sizeBytes: size, chunk }: DeltaMember): LockedBlob {
+  return chunk === undefined
+    ? { digest: hash, sizeBytes: size }
+    : { digest: chunk.blob, sizeBytes: chunk.blobBytes };
+}
+
+/** Where in a cache that is, relative to its root. */
+export function cachePath({
+  digest: hash,
+  chunk,
+  siteFile,
+}: Pick<DeltaMember, 'digest' | 'chunk' | 'siteFile'>): string {
+  return `${siteFile ? 'files' : 'blobs'}/sha256/${digestHex(chunk?.blob ?? hash)}`;
+}
+
+/** The name of a member in the tar: its path in a cache; of a piece, with its offset after a dot. */
+export function memberName(member: DeltaMember): string {
+  const path = cachePath(member);
+  return member.chunk === undefined ? path : `${path}.${String(member.chunk.offset).padStart(15, '0')}`;
 }
 
 /** The bytes of a part's tar file, given how long its index is. */
@@ -129,19 +149,20 @@ export function parseDeltaIndex(bytes: Uint8Array, where: string): DeltaIndex {
 
 /** Refuses blobs that come twice, and pieces that do not add up to their blob in the order of the parts. */
 function assertWhole(index: DeltaIndex, fault: (what: string) => EdgefabError): void {
-  const ends = new Map<Digest, { end: number; want: number }>();
-  for (const { digest: hash, sizeBytes: size, chunk } of index.parts.flat()) {
-    const blob = chunk?.blob ?? hash;
-    const known = ends.get(blob);
+  const ends = new Map<string, { end: number; want: number }>();
+  for (const member of index.parts.flat()) {
+    const { sizeBytes: size, chunk } = member;
+    const path = cachePath(member);
+    const known = ends.get(path);
     const offset = chunk?.offset ?? 0;
-    const want = chunk?.blobBytes ?? size;
+    const want = wholeOf(member).sizeBytes;
     const fits = known === undefined ? offset === 0 : known.end === offset && known.want === want && size > 0;
     if (!fits || (known !== undefined && chunk === undefined) || offset + size > want) {
-      throw fault(`names ${blob} twice, or its pieces do not follow each other`);
+      throw fault(`names ${path} twice, or its pieces do not follow each other`);
     }
-    ends.set(blob, { end: offset + size, want });
+    ends.set(path, { end: offset + size, want });
   }
-  for (const [blob, { end, want }] of ends) {
-    if (end !== want) throw fault(`has ${end} of ${want} bytes of ${blob}`);
+  for (const [path, { end, want }] of ends) {
+    if (end !== want) throw fault(`has ${end} of ${want} bytes of ${path}`);
   }
 }

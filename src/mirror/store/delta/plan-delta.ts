@@ -1,15 +1,24 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EdgefabError } from '../../../errors.ts';
 import { TAR_BLOCK_BYTES, tarFileBytes } from '../../../formats/ustar.ts';
 import { type Digest, parseDigest } from '../../../oci/digest.ts';
 import { formatLock, type Lock, lockId } from '../../resolve/lock.ts';
 import { assertCompleteCache } from '../cache-file.ts';
 import { loadCache } from '../load-cache.ts';
+import { listSiteFiles } from '../site-files.ts';
 import { storePaths } from '../store-paths.ts';
 import { wantedFiles } from '../wanted-files.ts';
-import { type DeltaIndex, type DeltaMember, deltaId, encodeDeltaIndex, partBytes } from './delta-index.ts';
+import {
+  cachePath,
+  type DeltaIndex,
+  type DeltaMember,
+  deltaId,
+  encodeDeltaIndex,
+  partBytes,
+} from './delta-index.ts';
 
 /** A delta that is to be written: the index without its part number, and what each part's file takes. */
 export interface DeltaPlan {
@@ -19,6 +28,9 @@ export interface DeltaPlan {
   readonly parts: readonly number[];
   readonly blobs: number;
   readonly blobBytes: number;
+  /** Files that boot sticks have no room for: all of them, as no lock tells which the other side has. */
+  readonly siteFiles: number;
+  readonly siteFileBytes: number;
 }
 
 export interface DeltaOptions {
@@ -33,7 +45,8 @@ export interface DeltaOptions {
 const LEAST_ROOM_BYTES = 64 * 1024;
 
 /**
- * Plans the delta that leads from one lock to a complete cache: every blob and manifest the first does not name.
+ * Plans the delta that leads from one lock to a complete cache: every blob and manifest the first does not name, and the
+ * files of sites.
  * Throws CACHE_INCOMPLETE, and USAGE_INVALID when parts are to be too small for their index.
  */
 export async function planDelta(root: string, options: DeltaOptions): Promise<DeltaPlan> {
@@ -46,7 +59,16 @@ export async function planDelta(root: string, options: DeltaOptions): Promise<De
     if (held.has(digest)) continue;
     blobs.push({ digest, sizeBytes: sizeBytes ?? (await stat(storePaths.blob(root, digest))).size });
   }
-  blobs.sort((a, b) => b.sizeBytes - a.sizeBytes || (a.digest < b.digest ? -1 : 1));
+  const siteFiles = (await listSiteFiles(root)).files.map(
+    ({ hex, sizeBytes }): DeltaMember => ({
+      digest: parseDigest(`sha256:${hex}`),
+      sizeBytes,
+      siteFile: true,
+    }),
+  );
+  const members = [...blobs, ...siteFiles].sort(
+    (a, b) => b.sizeBytes - a.sizeBytes || (a.digest < b.digest ? -1 : 1),
+  );
   const lockText = formatLock(lock);
   const head = {
     ...(since === undefined ? {} : { since: lockId(since) }),
@@ -63,7 +85,7 @@ export async function planDelta(root: string, options: DeltaOptions): Promise<De
         code: 'USAGE_INVALID',
       });
     }
-    const packed = packParts(blobs, room);
+    const packed = packParts(members, room);
     const needed = encodedBytes({ ...head, parts: packed });
     if (needed > indexBytes) {
       indexBytes = needed;
@@ -79,9 +101,15 @@ export async function planDelta(root: string, options: DeltaOptions): Promise<De
         partBytes(index, at + 1, encodeDeltaIndex({ ...index, part: at + 1 }).length),
       ),
       blobs: blobs.length,
-      blobBytes: blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      blobBytes: totalBytes(blobs),
+      siteFiles: siteFiles.length,
+      siteFileBytes: totalBytes(siteFiles),
     };
   }
+}
+
+function totalBytes(members: readonly DeltaMember[]): number {
+  return members.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 function encodedBytes(body: Omit<DeltaIndex, 'id' | 'part'>): number {
@@ -102,7 +130,7 @@ function packParts(blobs: readonly DeltaMember[], roomBytes: number): DeltaMembe
       for (let offset = 0; offset < blob.sizeBytes; offset += most) {
         const sizeBytes = Math.min(most, blob.sizeBytes - offset);
         const chunk = { blob: blob.digest, blobBytes: blob.sizeBytes, offset };
-        open({ digest: blob.digest, sizeBytes, chunk });
+        open({ ...blob, sizeBytes, chunk });
       }
       continue;
     }
@@ -127,9 +155,7 @@ async function hashPieces(
     const done: DeltaMember[] = [];
     for (const member of members) {
       done.push(
-        member.chunk === undefined
-          ? member
-          : { ...member, digest: await hashPiece(root, member.chunk.blob, member, signal) },
+        member.chunk === undefined ? member : { ...member, digest: await hashPiece(root, member, signal) },
       );
     }
     hashed.push(done);
@@ -139,14 +165,14 @@ async function hashPieces(
 
 async function hashPiece(
   root: string,
-  blob: Digest,
-  { sizeBytes, chunk }: DeltaMember,
+  member: DeltaMember,
   signal: AbortSignal | undefined,
 ): Promise<Digest> {
+  const { sizeBytes, chunk } = member;
   const start = chunk?.offset ?? 0;
   const hash = createHash('sha256');
   const range = { start, end: start + sizeBytes - 1, highWaterMark: 1024 * 1024 };
-  for await (const bytes of createReadStream(storePaths.blob(root, blob), range)) {
+  for await (const bytes of createReadStream(join(root, cachePath(member)), range)) {
     signal?.throwIfAborted();
     hash.update(bytes as Uint8Array);
   }

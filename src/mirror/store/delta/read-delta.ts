@@ -127,6 +127,8 @@ export interface DeltaReport {
   readonly part: number;
   readonly parts: number;
   readonly blobs: number;
+  readonly siteFiles: number;
+  /** Of both. */
   readonly bytes: number;
 }
 
@@ -153,5 +155,7 @@ export async function verifyDelta(
     if (got !== member.digest) throw wrongMember(path, member, got);
   }
   const { id, since, lock, part: number, parts } = part.index;
-  return { id, since, lock, part: number, parts: parts.length, blobs: part.members.length, bytes: total };
+  const siteFiles = part.members.filter(({ member }) => member.siteFile).length;
+  const blobs = part.members.length - siteFiles;
+  return { id, since, lock, part: number, parts: parts.length, blobs, siteFiles, bytes: total };
 }

@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname, parse } from 'node:path';
+import { dirname, join, parse } from 'node:path';
 import { EdgefabError, hasCode } from '../../../errors.ts';
 import { encodeTarHeader, TAR_BLOCK_BYTES } from '../../../formats/ustar.ts';
 import { asDiskFull } from '../disk-full.ts';
-import { storePaths } from '../store-paths.ts';
 import { syncFolder, writeFileDurably } from '../write-file-durably.ts';
-import { type DeltaMember, encodeDeltaIndex, INDEX_MEMBER, LOCK_MEMBER, memberName } from './delta-index.ts';
+import {
+  cachePath,
+  type DeltaMember,
+  encodeDeltaIndex,
+  INDEX_MEMBER,
+  LOCK_MEMBER,
+  memberName,
+} from './delta-index.ts';
 import type { DeltaPlan } from './plan-delta.ts';
 import { readBytes } from './read-bytes.ts';
 
@@ -93,7 +99,7 @@ async function writePart(
     await putFile(LOCK_MEMBER, Buffer.from(plan.lockText));
     for (const member of plan.index.parts[part - 1] ?? []) {
       await put(encodeTarHeader({ name: memberName(member), sizeBytes: member.sizeBytes }));
-      await putBlob(root, member, put, options);
+      await putMember(root, member, put, options);
       await pad(member.sizeBytes);
     }
     await put(Buffer.alloc(2 * TAR_BLOCK_BYTES));
@@ -108,13 +114,14 @@ async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
 }
 
-async function putBlob(
+async function putMember(
   root: string,
-  { digest, sizeBytes, chunk }: DeltaMember,
+  member: DeltaMember,
   put: (bytes: Uint8Array) => Promise<void>,
   { signal, onBytes }: WriteDeltaOptions,
 ): Promise<void> {
-  const path = storePaths.blob(root, chunk?.blob ?? digest);
+  const { digest, sizeBytes, chunk } = member;
+  const path = join(root, cachePath(member));
   const hash = createHash('sha256');
   const blob = await open(path, 'r');
   try {
@@ -131,7 +138,11 @@ async function putBlob(
   if (got === digest) return;
   throw new EdgefabError(`${path} has digest ${got}, want ${digest}`, {
     code: 'BLOB_DIGEST_MISMATCH',
-    suggestions: [`Run edgefab cache verify ${root} --repair, then this command again`],
+    suggestions: [
+      member.siteFile
+        ? 'Build the sites that need it again with --spill, then run this command again'
+        : `Run edgefab cache verify ${root} --repair, then this command again`,
+    ],
     place: { file: path },
   });
 }

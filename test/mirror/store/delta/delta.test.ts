@@ -4,6 +4,7 @@ import {
   appendFileSync,
   closeSync,
   cpSync,
+  existsSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -27,6 +28,7 @@ import {
 } from '../../../../src/mirror/store/delta/delta-index.ts';
 import { verifyDelta } from '../../../../src/mirror/store/delta/read-delta.ts';
 import { loadCache } from '../../../../src/mirror/store/load-cache.ts';
+import { writeSiteFile } from '../../../../src/mirror/store/site-files.ts';
 import { verifyCache } from '../../../../src/mirror/store/verify-cache.ts';
 import { digestOf } from '../../../../src/oci/digest.ts';
 import { type MadeImages, madeLock, makeCache } from '../../../support/made-cache.ts';
@@ -133,6 +135,68 @@ describe('one archive', () => {
     const again = exportDelta(factory, join(folder, 'wrong.tar'), { since: madeLock(OLD) });
     await expect(again).rejects.toMatchObject({ code: 'BLOB_DIGEST_MISMATCH', exitCode: 6 });
     expect(readdirSync(folder).sort()).toEqual(before);
+  });
+});
+
+describe('files that boot sticks have no room for', () => {
+  const TOOL = Buffer.alloc(300_000, 'a tool of some site ');
+  const HEX = createHash('sha256').update(TOOL).digest('hex');
+  const OTHER = Buffer.from('another');
+
+  async function withFiles(split?: number) {
+    const made = await setUp();
+    await writeSiteFile(made.factory, HEX, TOOL);
+    await writeSiteFile(made.factory, createHash('sha256').update(OTHER).digest('hex'), OTHER);
+    const exported = await exportDelta(made.factory, join(made.folder, 'with-files.tar'), {
+      since: madeLock(OLD),
+      ...(split === undefined ? {} : { splitBytes: split }),
+    });
+    return { ...made, ...exported, paths: exported.files.map(({ path }) => path) };
+  }
+
+  test.each([undefined, 150_000])('go along, each once, in parts of %s bytes too', async (split) => {
+    const { site, paths, plan } = await withFiles(split);
+    expect(plan).toMatchObject({ siteFiles: 2, siteFileBytes: TOOL.length + OTHER.length, blobs: 5 });
+    const reports = await Promise.all(paths.map((path) => verifyDelta(path, {})));
+    expect(reports.reduce((sum, { siteFiles }) => sum + siteFiles, 0)).toBe(split === undefined ? 2 : 4);
+    const outcome = await applyDelta(paths, site, {}, host);
+    expect(outcome.copiedBytes).toBe(plan.blobBytes + plan.siteFileBytes);
+    await expectNew(site);
+    expect(readFileSync(join(site, 'files', 'sha256', HEX)).equals(TOOL)).toBe(true);
+    expect(readdirSync(join(site, 'files', 'sha256'))).toHaveLength(2);
+    expect(await applyDelta(paths, site, {}, host)).toMatchObject({ copiedBytes: 0 });
+    rmSync(join(site, 'files', 'sha256', HEX));
+    expect(await applyDelta(paths, site, {}, host)).toMatchObject({ copiedBytes: TOOL.length });
+  });
+
+  test('are hashed on their way, out and in', async () => {
+    const { site, factory, folder, paths } = await withFiles();
+    const path = join(factory, 'files', 'sha256', HEX);
+    const damaged = Buffer.from(TOOL);
+    damaged[1000] = 0;
+    writeFileSync(path, damaged);
+    await expect(exportDelta(factory, join(folder, 'wrong.tar'), {})).rejects.toMatchObject({
+      code: 'BLOB_DIGEST_MISMATCH',
+      message: expect.stringContaining(path),
+      suggestions: [expect.stringContaining('--spill')],
+    });
+    const [archive = ''] = paths;
+    const bytes = readFileSync(archive);
+    bytes[bytes.indexOf('a tool of some site') + 5000] = 0;
+    writeFileSync(archive, bytes);
+    const wrong = { code: 'DELTA_INVALID', message: expect.stringContaining(`files/sha256/${HEX}`) };
+    await expect(verifyDelta(archive, {})).rejects.toMatchObject(wrong);
+    await expect(applyDelta(paths, site, {}, host)).rejects.toMatchObject(wrong);
+    expect(existsSync(join(site, 'files', 'sha256', HEX))).toBe(false);
+  });
+
+  test('are no blobs: one said to be the other is refused', async () => {
+    const { site, paths } = await withFiles();
+    const [archive = ''] = paths;
+    const text = readFileSync(archive).toString('latin1');
+    // As long as before, so that nothing but the id is wrong.
+    writeFileSync(archive, text.replace(/"siteFile": true/, '"siteFile":null '), 'latin1');
+    await expect(applyDelta(paths, site, {}, host)).rejects.toMatchObject({ code: 'DELTA_INVALID' });
   });
 });
 
@@ -296,7 +360,7 @@ describe('hostile archives', () => {
       /which its lock does not name/,
       (path) => forge(path, () => [evil], tarFile(`blobs/sha256/${evil.digest.slice(7)}`, EVIL)),
     ],
-    ['names a blob twice', /names sha256:[0-9a-f]+ twice/, (path) => forge(path, (m) => [...m, ...m])],
+    ['names a blob twice', /names blobs\/sha256\/[0-9a-f]+ twice/, (path) => forge(path, (m) => [...m, ...m])],
     [
       'holds a path that leads out',
       /holds ..\/etc\/passwd of/,
