@@ -360,7 +360,11 @@ describe('hostile archives', () => {
       /which its lock does not name/,
       (path) => forge(path, () => [evil], tarFile(`blobs/sha256/${evil.digest.slice(7)}`, EVIL)),
     ],
-    ['names a blob twice', /names blobs\/sha256\/[0-9a-f]+ twice/, (path) => forge(path, (m) => [...m, ...m])],
+    [
+      'names a blob twice',
+      /names blobs\/sha256\/[0-9a-f]+ twice/,
+      (path) => forge(path, (m) => [...m, ...m]),
+    ],
     [
       'holds a path that leads out',
       /holds ..\/etc\/passwd of/,
