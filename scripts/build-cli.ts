@@ -9,8 +9,8 @@ const DIST = join(ROOT, 'dist');
 
 /**
  * What stays a file of its own, where it is in `src/`: what the program is started by, what oclif looks for, what
- * worker threads are, and what finds files beside itself. All else is joined: a third less time to load than the
- * hundreds of modules it is written in.
+ * worker threads are, and what finds files beside itself. All else is joined: `plan` starts with a tenth to a
+ * fifth less processor time than from the hundreds of modules it is written in.
  */
 const ENTRIES = [
   'main.ts',

@@ -195,8 +195,13 @@ describe('files that boot sticks have no room for', () => {
     const [archive = ''] = paths;
     const text = readFileSync(archive).toString('latin1');
     // As long as before, so that nothing but the id is wrong.
-    writeFileSync(archive, text.replace(/"siteFile": true/, '"siteFile":null '), 'latin1');
-    await expect(applyDelta(paths, site, {}, host)).rejects.toMatchObject({ code: 'DELTA_INVALID' });
+    writeFileSync(
+      archive,
+      text.replace(/,\s*"siteFile": true/, (found) => ' '.repeat(found.length)),
+      'latin1',
+    );
+    const changed = { code: 'DELTA_INVALID', message: expect.stringContaining('it was changed') };
+    await expect(applyDelta(paths, site, {}, host)).rejects.toMatchObject(changed);
   });
 });
 
